@@ -1,0 +1,36 @@
+import type {
+  Origination,
+  PeerConfig,
+  SpeakerConfig,
+} from "../../protocol/speaker/speaker-config.ts";
+import type { IpAddress } from "../../protocol/types/ip-address.ts";
+import type { Prefix } from "../../protocol/types/prefix.ts";
+
+/** What this host should be, computed from the cluster's resources and nothing else. Plain data: it can be cloned and compared. */
+export type HostState = {
+  readonly nodeName: string;
+  /** The parts of SpeakerConfig that come from resources; the agent adds what it knows of the restart. */
+  readonly speaker: Omit<SpeakerConfig, "gracefulRestart" | "peers"> & {
+    readonly peers: readonly PeerConfig[];
+  };
+  readonly listen: { readonly port: number; readonly addresses: readonly IpAddress[] | "any" };
+  readonly originations: readonly Origination[];
+  readonly workloads: readonly WorkloadState[];
+  /** Blocks that this host owns: blackhole routes, so that unassigned addresses do not loop. */
+  readonly blackholes: readonly Prefix[];
+  /** Static host routes to peers (BGPPeer reachableBy). */
+  readonly staticRoutes: readonly { readonly prefix: Prefix; readonly gateway: IpAddress }[];
+  /** Kernel metric of learned routes, by family. */
+  readonly routeMetric: { readonly ipv4: number; readonly ipv6: number };
+  readonly problems: readonly HostStateProblem[];
+};
+
+/** One local workload: its host-side interface, and the addresses behind it. */
+export type WorkloadState = {
+  readonly name: string;
+  readonly interface: string;
+  readonly addresses: readonly IpAddress[];
+};
+
+/** A resource that asks for something impossible; the rest goes on. */
+export type HostStateProblem = { readonly resource: string; readonly message: string };
