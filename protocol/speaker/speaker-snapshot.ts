@@ -79,3 +79,45 @@ export type RouteSnapshot = {
   /** The route (peer name) that eliminated this one. */
   readonly eliminatedBy?: string;
 };
+
+/** Which routes to list. `peer` names a peer (or "local" for our own originations) and is needed for the two Adj-RIBs. */
+export type RouteQuery = {
+  readonly table: "loc-rib" | "adj-in" | "adj-out";
+  readonly family: Family;
+  readonly peer?: string;
+  /** `exact`: this prefix. `longest`: the longest match of it. `within`: it and everything more specific. */
+  readonly prefix?: {
+    readonly prefix: Prefix;
+    readonly match: "exact" | "longest" | "within";
+  };
+  /** From the page before; opaque. */
+  readonly cursor?: string;
+  /** Most routes of one page; 1 to 10,000. */
+  readonly limit: number;
+};
+
+/** One page of routes; without a cursor it is the last one. Changes between two pages may be seen or missed. */
+export type RoutePage = {
+  readonly routes: readonly RouteSnapshot[];
+  readonly cursor?: string;
+};
+
+/** The Speaker as a whole. Holds no secrets. */
+export type SpeakerSnapshot = {
+  readonly asn: number | undefined;
+  readonly routerId: RouterId | undefined;
+  readonly clusterId?: RouterId;
+  readonly state: "waitingForOriginations" | "running" | "stopping" | "stopped";
+  readonly restarting: boolean;
+  readonly originated: number;
+  readonly peers: { readonly total: number; readonly established: number };
+  readonly families: readonly SpeakerFamilySnapshot[];
+};
+
+export type SpeakerFamilySnapshot = {
+  readonly family: Family;
+  readonly prefixes: number;
+  readonly routes: number;
+  /** False while selection waits for End-of-RIB after a restart of ours. RFC 4724 §4.1. */
+  readonly converged: boolean;
+};
