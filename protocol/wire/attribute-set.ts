@@ -16,8 +16,8 @@ import type { Aggregator, AsPath, Origin } from "./attribute/path-attribute.ts";
  *   +-----------------+----------------------+---------------------------------------------+
  * Without NEXT_HOP, MP_REACH_NLRI, MP_UNREACH_NLRI, AS4_PATH and AS4_AGGREGATOR (merged into AS_PATH and AGGREGATOR,
  * RFC 6793 §4.2.3, both with four-octet AS numbers). Extended length only where the value has more than 255 octets.
- * Flags of known attributes are those of their definition (the partial bit kept); unknown optional transitive ones
- * stand with their flags as received plus partial; unknown optional non-transitive ones are gone.
+ * Flags of known attributes are those of their definition (the partial bit kept where they are optional transitive);
+ * unknown optional transitive ones stand with optional, transitive and partial; unknown optional non-transitive ones are gone.
  */
 export type AttributeSet = {
   readonly nextHop: IpAddress | undefined;
@@ -34,7 +34,9 @@ export type AttributeSet = {
   readonly extendedCommunities?: readonly ExtendedCommunity[];
   readonly aigp?: Uint8Array;
   readonly largeCommunities?: readonly LargeCommunity[];
-  readonly onlyToCustomer?: Asn;
+  readonly onlyToCustomer?: Asn | 0;
+  /** Type codes, ascending, of the known attributes that came with the partial bit. RFC 4271 §4.3. */
+  readonly partial?: readonly number[];
   /** Optional transitive attributes that tortie does not know, passed on as RFC 4271 §5 says. */
   readonly unknown?: readonly {
     readonly code: number;
@@ -42,3 +44,13 @@ export type AttributeSet = {
     readonly value: Uint8Array;
   }[];
 };
+
+/** The value of a canonical set. Exact inverse of `encodeAttributeSet`; the octets must come from it or from `UpdateCursor`. */
+export function decodeAttributeSet(_canonical: Uint8Array): AttributeSet {
+  throw new Error("not yet");
+}
+
+/** The canonical octets of a set. Throws RangeError when an attribute has more than 65,535 octets. */
+export function encodeAttributeSet(_set: AttributeSet): Uint8Array {
+  throw new Error("not yet");
+}

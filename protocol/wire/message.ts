@@ -54,4 +54,6 @@ export type RouteRefreshMessage = {
   readonly type: "routeRefresh";
   readonly family: Family;
   readonly subtype: number;
+  /** Octets of outbound route filters after the fixed part, as received; tortie does not negotiate them. RFC 5291 §4. */
+  readonly outboundRouteFilters?: Uint8Array;
 };

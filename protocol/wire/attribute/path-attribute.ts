@@ -49,7 +49,7 @@ export type PathAttributeValue =
   | { readonly type: "as4Aggregator"; readonly aggregator: Aggregator }
   | { readonly type: "aigp"; readonly metric: bigint | undefined; readonly value: Uint8Array }
   | { readonly type: "largeCommunities"; readonly largeCommunities: readonly LargeCommunity[] }
-  | { readonly type: "onlyToCustomer"; readonly asn: Asn }
+  | { readonly type: "onlyToCustomer"; readonly asn: Asn | 0 }
   | { readonly type: "unknown"; readonly code: number; readonly value: Uint8Array };
 
 /** RFC 4760 §3. A family that tortie does not route keeps its next hop and NLRI octets in `raw`, and `nlri` is empty. */
