@@ -1,4 +1,5 @@
 import type { Policy } from "../policy/policy.ts";
+import type { DecisionConfig } from "../rib/decision-config.ts";
 import type { Asn } from "../types/asn.ts";
 import type { Community, LargeCommunity } from "../types/community.ts";
 import type { Family } from "../types/family.ts";
@@ -31,21 +32,6 @@ export type RestartingConfig = {
   readonly preservedFamilies: readonly Family[];
   readonly waitForPeers: readonly string[];
   readonly selectionDeferralSeconds: number;
-};
-
-export type DecisionConfig = {
-  readonly alwaysCompareMed: boolean;
-  readonly missingMedIsWorst: boolean;
-  readonly compareRouterId: boolean;
-  /** Most equal paths that go into the kernel together; 1 turns ECMP off. */
-  readonly maxPaths: number;
-};
-
-export const DEFAULT_DECISION: DecisionConfig = {
-  alwaysCompareMed: false,
-  missingMedIsWorst: false,
-  compareRouterId: true,
-  maxPaths: 16,
 };
 
 /** One peering. `name` is its stable key ("Mesh_10_0_0_2"); what a change of each field does is in peer-change.ts. */

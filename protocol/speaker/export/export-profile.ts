@@ -1,0 +1,31 @@
+import type { Policy } from "../../policy/policy.ts";
+import type { Asn } from "../../types/asn.ts";
+import type { IpAddress } from "../../types/ip-address.ts";
+import type { RouterId } from "../../types/router-id.ts";
+import type { BgpRole } from "../../wire/capability.ts";
+import type { WireContext } from "../../wire/wire-context.ts";
+
+/** Everything that shapes what a peer is told in one family. Peers whose profiles are equal share an update group. */
+export type ExportProfile = {
+  readonly target: ExportTarget;
+  /** Our AS towards this peer; differs from `ownAsn` with local-as (both are then prepended). */
+  readonly localAsn: Asn;
+  readonly ownAsn: Asn;
+  readonly routerId: RouterId;
+  /** Present on a route reflector; it goes into CLUSTER_LIST. RFC 4456 §7. */
+  readonly clusterId?: RouterId;
+  readonly nextHopMode: "auto" | "self" | "keep";
+  /** Our next hop in this family towards this peer; with IPv6 perhaps a link-local one behind it. */
+  readonly nextHopSelf: IpAddress;
+  readonly linkLocalNextHopSelf?: IpAddress;
+  readonly exportLearned: boolean;
+  /** Our own role on this session. RFC 9234. */
+  readonly role?: BgpRole;
+  readonly exportPolicy: Policy;
+  /** Towards the peer: what we may send. */
+  readonly wireContext: WireContext;
+  readonly enhancedRefresh: boolean;
+  readonly advertisementIntervalSeconds: number;
+};
+
+export type ExportTarget = "ebgp" | "client" | "nonClient";
