@@ -5,7 +5,7 @@
  * and for each that is allowed, it must pass.
  */
 import { spawnSync } from "node:child_process";
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 
 type Layers = { readonly [folder: string]: readonly string[] };
@@ -103,6 +103,7 @@ function proveCells(): number {
   const cells = folders.flatMap((from) =>
     folders.filter((to) => to !== from).map((to) => ({ from, to, file: cellFile(from, to) })),
   );
+  const absent = folders.filter((folder) => !existsSync(join(root, folder)));
   try {
     for (const { file, from, to } of cells) writeCell(file, from, to);
     const refused = refusedFiles();
@@ -115,7 +116,7 @@ function proveCells(): number {
   } finally {
     for (const folder of folders)
       rmSync(join(root, folder, "zz-cells"), { recursive: true, force: true });
-    for (const folder of folders) removeIfEmpty(join(root, folder));
+    for (const folder of absent) rmSync(join(root, folder), { recursive: true, force: true });
   }
 }
 
@@ -150,10 +151,6 @@ function refusedFiles(): Set<string> {
       typeof path === "string" ? path : path.file,
     ),
   );
-}
-
-function removeIfEmpty(folder: string): void {
-  spawnSync("rmdir", [folder], { stdio: "ignore" });
 }
 
 main();

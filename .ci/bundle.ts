@@ -1,0 +1,54 @@
+/**
+ * Writes dist/: one file each for tortie, tortied and every worker, and the chunks that they share. This is what ships
+ * and what end-to-end tests, benches and the demo run. koffi and etcd3 stay outside: the one is native, the other reads
+ * its .proto files from its own folder.
+ */
+import { existsSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { build } from "esbuild";
+
+const root = join(import.meta.dirname, "..");
+
+const entries: { readonly [name: string]: string } = {
+  tortie: "src/cli/main.ts",
+  tortied: "src/agent/main.ts",
+  "route-worker": "src/dataplane/route-worker.ts",
+};
+
+/** CommonJS packages inside an ESM bundle (pino, commander) call require for Node's own modules. */
+const REQUIRE_BANNER =
+  'import { createRequire as tortieCreateRequire } from "node:module"; const require = tortieCreateRequire(import.meta.url);';
+
+const missing = Object.values(entries).filter((file) => !existsSync(join(root, file)));
+if (missing.length > 0) throw new Error(`entries without a source: ${missing.join(", ")}`);
+
+const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
+  version: string;
+};
+
+rmSync(join(root, "dist"), { recursive: true, force: true });
+const result = await build({
+  absWorkingDir: root,
+  entryPoints: Object.entries(entries).map(([out, file]) => ({ in: file, out })),
+  outdir: "dist",
+  // Chunks lie beside the entries: a worker is looked for in the folder of the code that starts it.
+  chunkNames: "chunk-[hash]",
+  bundle: true,
+  splitting: true,
+  format: "esm",
+  platform: "node",
+  target: "node22",
+  sourcemap: "linked",
+  legalComments: "linked",
+  external: ["koffi", "etcd3"],
+  banner: { js: REQUIRE_BANNER },
+  define: { TORTIE_VERSION: JSON.stringify(version) },
+  metafile: true,
+  logLevel: "warning",
+});
+
+for (const [file, { bytes, entryPoint }] of Object.entries(result.metafile.outputs)) {
+  if (entryPoint !== undefined && file.endsWith(".js")) {
+    console.log(`${file}  ${Math.round(bytes / 1024)} KB`);
+  }
+}

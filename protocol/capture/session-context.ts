@@ -1,0 +1,89 @@
+import { type Family, IPV4_UNICAST, IPV6_UNICAST } from "../types/family.ts";
+import type { AddPathMode, Capability } from "../wire/capability.ts";
+import { decodeMessage } from "../wire/decode-message.ts";
+import type { Message, OpenMessage } from "../wire/message.ts";
+import { ProtocolError } from "../wire/protocol-error.ts";
+import { DEFAULT_WIRE_CONTEXT, type WireContext } from "../wire/wire-context.ts";
+
+/** The context of what `sender` sends to `receiver`, from both OPENs. RFC 6793 §4.1, RFC 7911 §4, RFC 8654 §3, RFC 8950 §4. */
+export function contextFromOpens(sender: OpenMessage, receiver: OpenMessage): WireContext {
+  const both = (type: Capability["type"]) => has(sender, type) && has(receiver, type);
+  return {
+    fourOctetAsn: both("fourOctetAsn"),
+    addPath: addPathFamilies(sender, receiver),
+    extendedMessage: both("extendedMessage"),
+    extendedNextHop: extendedNextHopFamilies(sender, receiver),
+    peerType: asnOf(sender) === asnOf(receiver) ? "internal" : "external",
+  };
+}
+
+/** The AS of an OPEN: that of the four-octet capability where there is one. RFC 6793 §4.1. */
+export function asnOf(open: OpenMessage): number {
+  const capability = open.capabilities.find(({ type }) => type === "fourOctetAsn");
+  return capability?.type === "fourOctetAsn" ? capability.asn : open.asn;
+}
+
+/**
+ * Without the OPENs, the contexts that an UPDATE could have been written in, in the order in which they are tried. The
+ * wrong width of AS numbers, or path identifiers that are not there, almost always leave faults behind.
+ */
+const CANDIDATES: readonly WireContext[] = [
+  DEFAULT_WIRE_CONTEXT,
+  { ...DEFAULT_WIRE_CONTEXT, fourOctetAsn: false },
+  { ...DEFAULT_WIRE_CONTEXT, addPath: new Set([IPV4_UNICAST, IPV6_UNICAST]) },
+  { ...DEFAULT_WIRE_CONTEXT, fourOctetAsn: false, addPath: new Set([IPV4_UNICAST, IPV6_UNICAST]) },
+];
+
+/** The first context in which all these messages decode without an error, by the fewest faults. */
+export function guessContext(messages: readonly Uint8Array[]): WireContext {
+  let best = { context: DEFAULT_WIRE_CONTEXT, damage: Number.POSITIVE_INFINITY };
+  for (const context of CANDIDATES) {
+    const damage = messages.reduce((sum, bytes) => sum + damageOf(bytes, context), 0);
+    if (damage < best.damage) best = { context, damage };
+  }
+  return best.context;
+}
+
+function damageOf(bytes: Uint8Array, context: WireContext): number {
+  const result = decode(bytes, context);
+  if (result instanceof ProtocolError) return 10;
+  return result.type === "update" ? result.faults.length : 0;
+}
+
+/** decodeMessage with its error as a value. */
+export function decode(bytes: Uint8Array, context: WireContext): Message | ProtocolError {
+  try {
+    return decodeMessage(bytes, context);
+  } catch (error) {
+    if (error instanceof ProtocolError) return error;
+    throw error;
+  }
+}
+
+function has(open: OpenMessage, type: Capability["type"]): boolean {
+  return open.capabilities.some((capability) => capability.type === type);
+}
+
+function addPathFamilies(sender: OpenMessage, receiver: OpenMessage): ReadonlySet<Family> {
+  const sends = modes(sender, "send");
+  const receives = modes(receiver, "receive");
+  return new Set([...sends].filter((family) => receives.has(family)));
+}
+
+function modes(open: OpenMessage, wanted: AddPathMode): Set<Family> {
+  const entries = open.capabilities.flatMap((capability) =>
+    capability.type === "addPath" ? capability.families : [],
+  );
+  return new Set(
+    entries.filter(({ mode }) => mode === wanted || mode === "both").map(({ family }) => family),
+  );
+}
+
+function extendedNextHopFamilies(sender: OpenMessage, receiver: OpenMessage): ReadonlySet<Family> {
+  const families = (open: OpenMessage) =>
+    open.capabilities.flatMap((capability) =>
+      capability.type === "extendedNextHop" ? capability.entries.map(({ family }) => family) : [],
+    );
+  const theirs = new Set(families(receiver));
+  return new Set(families(sender).filter((family) => theirs.has(family)));
+}
