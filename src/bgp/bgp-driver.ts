@@ -1,0 +1,321 @@
+/*
+ * Runs a Speaker. Everything that happens (bytes, connections, timers, desired state) goes into one inbox, and one turn
+ * of the event loop empties it: first every readable socket is read (Node's poll phase), then the inputs are processed,
+ * then long work gets one slice, then every connection writes once what the turn gave it, shared buffers for shared
+ * updates, and best routes go to the kernel. Reading all before writing any is what makes fan-out fast.
+ *
+ * The actions of an input are performed in order before the next input is fed. A turn that has used its time leaves the
+ * rest of the inbox for the next one, and sockets whose bytes wait too long are not read meanwhile.
+ */
+import type { BestRouteBatch } from "../../protocol/rib/best-route-batch.ts";
+import type { BestRouteReader } from "../../protocol/rib/best-route-reader.ts";
+import type { Speaker } from "../../protocol/speaker/speaker.ts";
+import type { PeerConfig, SpeakerConfig } from "../../protocol/speaker/speaker-config.ts";
+import type {
+  SpeakerAction,
+  SpeakerEvent,
+  SpeakerInput,
+} from "../../protocol/speaker/speaker-io.ts";
+import { type Family, IPV4_UNICAST, IPV6_UNICAST } from "../../protocol/types/family.ts";
+import type { Instant } from "../../protocol/types/instant.ts";
+import { type IpAddress, ipVersion } from "../../protocol/types/ip-address.ts";
+import { unreachable } from "../../protocol/types/never.ts";
+import type { ListenerKey } from "../kernel/native/tcp-options.ts";
+import { BgpListeners, type ListenConfig, type ListenProblem } from "./bgp-listeners.ts";
+import type { BgpSockets } from "./bgp-sockets.ts";
+import type { Clock } from "./clock.ts";
+import { ConnectionTable } from "./connection-table.ts";
+import { DeadlineTimer } from "./deadline-timer.ts";
+import { InputJournal, type JournalLine } from "./input-journal.ts";
+import { LONG_SLICE_MILLISECONDS, WorkBudget } from "./work-budget.ts";
+
+/** What the driver tells the rest of the host. */
+export type BgpDriverOutputs = {
+  readonly event: (event: SpeakerEvent) => void;
+  readonly bestRoutes: (batch: BestRouteBatch) => void;
+  readonly trackNextHops: (nextHops: readonly IpAddress[]) => void;
+  readonly familyConverged: (family: Family, reason: string) => void;
+  /** The Speaker has a bug: nothing is fed any more. */
+  readonly failed: (error: Error) => void;
+};
+
+export type BgpDriverOptions = {
+  readonly speaker: Speaker;
+  readonly clock: Clock;
+  readonly sockets: BgpSockets;
+  readonly outputs: BgpDriverOutputs;
+};
+
+export type BgpDriverStatistics = {
+  readonly connections: number;
+  readonly inboxLength: number;
+  readonly workBudget: number;
+  readonly longSlices: number;
+  readonly listenProblems: readonly ListenProblem[];
+};
+
+/** Prefixes of one batch of best routes, and batches of a family that one turn hands on. */
+const BATCH_PREFIXES = 4096;
+const BATCHES_PER_TURN = 4;
+/** How long one turn processes inputs before it writes what came of them. */
+const TURN_MILLISECONDS = 8;
+/** After a stop, sessions and connections may take this long to deliver their last words. */
+const STOP_MILLISECONDS = 2_500;
+
+/** Runs one Speaker over real sockets and one timer. */
+export class BgpDriver {
+  readonly #speaker: Speaker;
+  readonly #clock: Clock;
+  readonly #outputs: BgpDriverOutputs;
+  readonly #listeners: BgpListeners;
+  readonly #connections: ConnectionTable;
+  readonly #timer: DeadlineTimer;
+  readonly #journal = new InputJournal();
+  readonly #budget = new WorkBudget();
+  readonly #readers: ReadonlyMap<Family, BestRouteReader>;
+  readonly #familiesWithNews = new Set<Family>();
+  #inbox: SpeakerInput[] = [];
+  #read = 0;
+  #workPending = false;
+  #deadlineDue = false;
+  #turnScheduled = false;
+  #longSlices = 0;
+  #closed = false;
+  #onStopped: (() => void) | undefined;
+
+  constructor({ speaker, clock, sockets, outputs }: BgpDriverOptions) {
+    this.#speaker = speaker;
+    this.#clock = clock;
+    this.#outputs = outputs;
+    this.#timer = new DeadlineTimer(clock, () => {
+      this.#deadlineDue = true;
+      this.#scheduleTurn();
+    });
+    this.#connections = new ConnectionTable({
+      sockets,
+      feed: (input) => this.feed(input),
+      transmit: (connection, maxBytes) => speaker.transmit(connection, maxBytes),
+    });
+    this.#listeners = new BgpListeners({
+      sockets,
+      onConnection: (socket) => this.#connections.accept(socket),
+      onProblem: ({ address, reason }) =>
+        outputs.event({ name: "listen.failed", level: "error", fields: { address, reason } }),
+    });
+    this.#readers = new Map(
+      [IPV4_UNICAST, IPV6_UNICAST].map((family) => [family, speaker.bestRoutes(family)]),
+    );
+  }
+
+  /** The whole desired configuration. Resolves when each listener was tried once. */
+  async configure(config: SpeakerConfig, listen: ListenConfig): Promise<void> {
+    this.#connections.configure(config.peers);
+    this.feed({ type: "configure", config });
+    await this.#listeners.configure(listen, listenerKeys(config.peers));
+  }
+
+  /** Queues an input; it is processed in one of the next turns of the event loop, after all that came before it. */
+  feed(input: SpeakerInput): void {
+    this.#inbox.push(input);
+    this.#scheduleTurn();
+  }
+
+  /** Lists the whole table of best routes again, for a reader that lost its memory. */
+  restartBestRoutes(): void {
+    for (const [family, reader] of this.#readers) {
+      reader.restart();
+      this.#familiesWithNews.add(family);
+    }
+    this.#scheduleTurn();
+  }
+
+  /**
+   * Ends every session: "restart" closes without a Cease, so that peers keep our routes; "shutdown" withdraws and says
+   * goodbye. Resolves when the last connection is closed, or has had its time.
+   */
+  async stop(mode: "restart" | "shutdown", message?: string): Promise<void> {
+    const stopped = new Promise<void>((resolve) => {
+      this.#onStopped = resolve;
+    });
+    const timeout = setTimeout(() => this.close(), STOP_MILLISECONDS);
+    this.feed({
+      type: "operator",
+      command: { type: "stop", mode, ...(message !== undefined && { message }) },
+    });
+    await stopped;
+    await this.#connections.empty();
+    clearTimeout(timeout);
+    this.close();
+  }
+
+  /** Drops everything at once. */
+  close(): void {
+    this.#closed = true;
+    this.#timer.stop();
+    this.#listeners.close();
+    this.#connections.abort();
+    this.#onStopped?.();
+  }
+
+  statistics(): BgpDriverStatistics {
+    return {
+      connections: this.#connections.size,
+      inboxLength: this.#inbox.length - this.#read,
+      workBudget: this.#budget.prefixes,
+      longSlices: this.#longSlices,
+      listenProblems: this.#listeners.problems(),
+    };
+  }
+
+  listeningPorts(): number[] {
+    return this.#listeners.ports();
+  }
+
+  /** The last inputs, for a crash file. */
+  journal(): JournalLine[] {
+    return this.#journal.lines();
+  }
+
+  #scheduleTurn(): void {
+    if (this.#turnScheduled || this.#closed) return;
+    this.#turnScheduled = true;
+    // The check phase comes right after poll, when every readable socket has been read.
+    setImmediate(() => {
+      this.#turnScheduled = false;
+      if (this.#closed) return;
+      try {
+        this.#turn();
+      } catch (error) {
+        this.close();
+        this.#outputs.failed(error instanceof Error ? error : new Error(String(error)));
+      }
+    });
+  }
+
+  #turn(): void {
+    this.#drainInbox();
+    if (this.#deadlineDue) {
+      this.#deadlineDue = false;
+      this.#handle({ type: "deadlineReached" });
+    }
+    if (this.#workPending) this.#resumeWork();
+    const start = this.#clock.now();
+    this.#connections.transmit();
+    this.#measure("transmit", start);
+    this.#readBestRoutes();
+    this.#timer.set(this.#speaker.nextDeadline());
+    const inputsWait = this.#read < this.#inbox.length;
+    const newsWait = this.#familiesWithNews.size > 0;
+    if (inputsWait || newsWait || this.#workPending || this.#connections.hasReady) {
+      this.#scheduleTurn();
+    }
+  }
+
+  #drainInbox(): void {
+    const end = this.#clock.now() + TURN_MILLISECONDS;
+    while (this.#read < this.#inbox.length && this.#clock.now() < end) {
+      const input = this.#inbox[this.#read++] as SpeakerInput;
+      if (!this.#connections.knows(input)) continue;
+      this.#handle(input);
+      this.#connections.handled(input);
+    }
+    if (this.#read < this.#inbox.length) return;
+    this.#inbox = [];
+    this.#read = 0;
+  }
+
+  #resumeWork(): void {
+    this.#workPending = false;
+    const start = this.#clock.now();
+    this.#handle({ type: "workResumed", budget: this.#budget.prefixes });
+    // Work that ends before its budget does says nothing about the budget.
+    if (this.#workPending) this.#budget.learn(this.#clock.now() - start);
+  }
+
+  #handle(input: SpeakerInput): void {
+    const now = this.#clock.now();
+    this.#journal.record(now, input);
+    const actions = this.#speaker.handle(input, now);
+    this.#measure(input.type, now);
+    for (const action of actions) this.#perform(action);
+  }
+
+  #perform(action: SpeakerAction): void {
+    switch (action.type) {
+      case "connect":
+        this.#connections.connect(action);
+        break;
+      case "close":
+        this.#connections.close(action.connection, action.mode);
+        break;
+      case "transmitReady":
+        this.#connections.markReady(action.connection);
+        break;
+      case "workPending":
+        this.#workPending = true;
+        break;
+      case "bestRoutesChanged":
+        this.#familiesWithNews.add(action.family);
+        break;
+      case "trackNextHops":
+        this.#outputs.trackNextHops(action.nextHops);
+        break;
+      case "familyConverged":
+        this.#readAllBestRoutes(action.family);
+        this.#outputs.familyConverged(action.family, action.reason);
+        break;
+      case "stopped":
+        this.#onStopped?.();
+        break;
+      case "event":
+        this.#outputs.event(action.event);
+        break;
+      default:
+        unreachable(action);
+    }
+  }
+
+  #readBestRoutes(): void {
+    const start = this.#clock.now();
+    for (const family of this.#familiesWithNews) {
+      if (!this.#readBatches(family, BATCHES_PER_TURN)) this.#familiesWithNews.delete(family);
+    }
+    this.#measure("bestRoutes", start);
+  }
+
+  /** A sweep may follow: what is wanted must have been handed on before. */
+  #readAllBestRoutes(family: Family): void {
+    this.#readBatches(family, Number.POSITIVE_INFINITY);
+    this.#familiesWithNews.delete(family);
+  }
+
+  /** False when the reader has no more news. */
+  #readBatches(family: Family, limit: number): boolean {
+    const reader = this.#readers.get(family);
+    for (let i = 0; i < limit; i++) {
+      const batch = reader?.read(BATCH_PREFIXES);
+      if (batch === undefined) return false;
+      this.#outputs.bestRoutes(batch);
+    }
+    return true;
+  }
+
+  #measure(name: string, start: Instant): void {
+    const milliseconds = this.#clock.now() - start;
+    if (milliseconds <= LONG_SLICE_MILLISECONDS) return;
+    this.#longSlices++;
+    this.#outputs.event({
+      name: "slice.long",
+      level: "warn",
+      fields: { slice: name, milliseconds: Math.round(milliseconds) },
+    });
+  }
+}
+
+function listenerKeys(peers: readonly PeerConfig[]): ListenerKey[] {
+  return peers.flatMap(({ address, password }) =>
+    password === undefined
+      ? []
+      : [{ address, prefixLength: ipVersion(address) === 4 ? 32 : 128, md5Key: password }],
+  );
+}

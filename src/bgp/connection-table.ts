@@ -1,0 +1,196 @@
+import type { Socket } from "node:net";
+import type { PeerConfig } from "../../protocol/speaker/speaker-config.ts";
+import type {
+  ConnectionId,
+  SpeakerAction,
+  SpeakerInput,
+} from "../../protocol/speaker/speaker-io.ts";
+import type { BgpSockets } from "./bgp-sockets.ts";
+import { Connection, type ConnectionHandlers } from "./connection.ts";
+import { tcpOptionsOf } from "./transport-options.ts";
+
+/** Connections beyond these, for each peer and in all, are closed unheard: a flood must not cost more than a socket. */
+const CONNECTIONS_PER_PEER = 4;
+const SPARE_CONNECTIONS = 16;
+
+export type ConnectionTableOptions = {
+  readonly sockets: BgpSockets;
+  readonly feed: (input: SpeakerInput) => void;
+  readonly transmit: (connection: ConnectionId, maxBytes: number) => readonly Uint8Array[];
+};
+
+/**
+ * The connections of all sessions, open and closing. Outgoing ones carry the odd numbers that the Speaker gave them,
+ * incoming ones get even numbers here. What happens to them becomes inputs; once closed they are not heard of again.
+ */
+export class ConnectionTable {
+  readonly #options: ConnectionTableOptions;
+  readonly #open = new Map<ConnectionId, Connection>();
+  /** Closed for the Speaker, still delivering their last words. */
+  readonly #lingering = new Set<Connection>();
+  readonly #ready = new Set<Connection>();
+  readonly #handlers: ConnectionHandlers;
+  #peers = new Map<string, PeerConfig>();
+  #nextIncoming = 2;
+  #onEmpty: (() => void) | undefined;
+
+  constructor(options: ConnectionTableOptions) {
+    this.#options = options;
+    this.#handlers = this.#makeHandlers();
+  }
+
+  get size(): number {
+    return this.#open.size;
+  }
+
+  /** True when some connection has, or may have, something to write. */
+  get hasReady(): boolean {
+    return this.#ready.size > 0;
+  }
+
+  configure(peers: readonly PeerConfig[]): void {
+    this.#peers = new Map(peers.map((peer) => [peer.name, peer]));
+  }
+
+  connect(action: SpeakerAction & { readonly type: "connect" }): void {
+    const peer = this.#peers.get(action.peer);
+    const local = action.local ?? peer?.localAddress;
+    const socket = this.#options.sockets.connect({
+      address: action.remote.address,
+      port: action.remote.port,
+      options: {
+        ...(peer === undefined ? { dscp: 0 } : tcpOptionsOf(peer)),
+        ...(local !== undefined && { localAddress: local }),
+      },
+    });
+    this.#add(action.connection, socket);
+  }
+
+  accept(socket: Socket): void {
+    if (this.#open.size >= CONNECTIONS_PER_PEER * this.#peers.size + SPARE_CONNECTIONS) {
+      socket.on("error", () => {});
+      socket.destroy();
+      return;
+    }
+    const id = this.#nextIncoming;
+    this.#nextIncoming += 2;
+    const connection = this.#add(id, socket);
+    const { local, remote } = connection;
+    const peer = [...this.#peers.values()].find(({ address }) => address === remote.address);
+    if (peer !== undefined && !this.#allowed(socket, peer)) {
+      this.close(id, "abort");
+      return;
+    }
+    this.#options.feed({
+      type: "connectionOpened",
+      connection: id,
+      direction: "incoming",
+      local,
+      remote,
+    });
+  }
+
+  /** False for an input about a connection that the Speaker has closed, or was told of closing. */
+  knows(input: SpeakerInput): boolean {
+    return !("connection" in input) || this.#open.has(input.connection);
+  }
+
+  /** The Speaker has seen this input. */
+  handled(input: SpeakerInput): void {
+    if (input.type === "bytesReceived") {
+      this.#open.get(input.connection)?.processed(input.bytes.length);
+    } else if (input.type === "transmitted") {
+      this.markReady(input.connection);
+    } else if (input.type === "connectionClosed" || input.type === "connectionFailed") {
+      this.#forget(input.connection);
+    }
+  }
+
+  markReady(id: ConnectionId): void {
+    const connection = this.#open.get(id);
+    if (connection !== undefined) this.#ready.add(connection);
+  }
+
+  /** Every ready connection writes what there is for it, as long as its socket takes bytes. */
+  transmit(): void {
+    for (const connection of this.#ready) {
+      const more = connection.pull((maxBytes) => this.#options.transmit(connection.id, maxBytes));
+      if (!more) this.#ready.delete(connection);
+    }
+  }
+
+  close(id: ConnectionId, mode: "flush" | "abort"): void {
+    const connection = this.#open.get(id);
+    if (connection === undefined) return;
+    this.#forget(id);
+    this.#lingering.add(connection);
+    connection.close(mode, (maxBytes) => this.#options.transmit(id, maxBytes));
+  }
+
+  /** Resolves when no connection is left, not even a lingering one. */
+  empty(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#onEmpty = resolve;
+      this.#checkEmpty();
+    });
+  }
+
+  /** Drops everything at once. */
+  abort(): void {
+    for (const id of [...this.#open.keys()]) this.close(id, "abort");
+    for (const connection of this.#lingering) connection.drop();
+  }
+
+  #allowed(socket: Socket, peer: PeerConfig): boolean {
+    try {
+      return this.#options.sockets.applyToAccepted(socket, tcpOptionsOf(peer));
+    } catch {
+      // The socket is already closed; its "close" is on the way.
+      return false;
+    }
+  }
+
+  #add(id: ConnectionId, socket: Socket): Connection {
+    const connection = new Connection(id, socket, this.#handlers);
+    this.#open.set(id, connection);
+    return connection;
+  }
+
+  #forget(id: ConnectionId): void {
+    const connection = this.#open.get(id);
+    if (connection === undefined) return;
+    this.#open.delete(id);
+    this.#ready.delete(connection);
+    this.#checkEmpty();
+  }
+
+  #checkEmpty(): void {
+    if (this.#open.size === 0 && this.#lingering.size === 0) this.#onEmpty?.();
+  }
+
+  #makeHandlers(): ConnectionHandlers {
+    const { feed } = this.#options;
+    return {
+      opened: ({ id, local, remote }) =>
+        feed({
+          type: "connectionOpened",
+          connection: id,
+          direction: "outgoing",
+          local,
+          remote,
+        }),
+      received: ({ id }, bytes) => feed({ type: "bytesReceived", connection: id, bytes }),
+      transmitted: ({ id }) => feed({ type: "transmitted", connection: id }),
+      ended: ({ id, opened }, reason) =>
+        feed({
+          type: opened ? "connectionClosed" : "connectionFailed",
+          connection: id,
+          reason,
+        }),
+      gone: (connection) => {
+        this.#lingering.delete(connection);
+        this.#checkEmpty();
+      },
+    };
+  }
+}

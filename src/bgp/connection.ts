@@ -1,0 +1,154 @@
+import type { Socket } from "node:net";
+import type { ConnectionId, TransportAddress } from "../../protocol/speaker/speaker-io.ts";
+import { type IpAddress, parseIpAddress } from "../../protocol/types/ip-address.ts";
+
+/** A socket with more than this unwritten gets no more until it has taken some. */
+const WRITE_HIGH_WATERMARK = 256 * 1024;
+/** What is asked of the speaker at a time; smaller slices cost a system call each. */
+const WRITE_SLICE = 64 * 1024;
+/** Most that one connection writes in one turn, so that a fast peer does not keep the others waiting. */
+const WRITE_PER_TURN = 1024 * 1024;
+/** A peer with more than this received and not yet processed is not read. */
+const READ_HIGH_WATERMARK = 256 * 1024;
+/** A closing connection may take this long to deliver its last words. */
+const LINGER_MILLISECONDS = 2_000;
+
+/** What a connection tells the driver. Nothing is told after `close`. */
+export type ConnectionHandlers = {
+  readonly opened: (connection: Connection) => void;
+  readonly received: (connection: Connection, bytes: Uint8Array) => void;
+  readonly transmitted: (connection: Connection) => void;
+  readonly ended: (connection: Connection, reason: string) => void;
+  /** The socket is gone for good, also after `close`. */
+  readonly gone: (connection: Connection) => void;
+};
+
+/** One TCP connection of a session: reads with back-pressure, writes what it pulls while the socket takes it. */
+export class Connection {
+  readonly id: ConnectionId;
+  readonly #socket: Socket;
+  readonly #handlers: ConnectionHandlers;
+  readonly #onWritten: (error?: Error | null) => void;
+  #opened: boolean;
+  #closed = false;
+  #error: string | undefined;
+  #unprocessed = 0;
+
+  constructor(id: ConnectionId, socket: Socket, handlers: ConnectionHandlers) {
+    this.id = id;
+    this.#socket = socket;
+    this.#handlers = handlers;
+    this.#opened = !socket.connecting;
+    this.#onWritten = (error) => {
+      if (!error && !this.#closed) handlers.transmitted(this);
+    };
+    socket.on("connect", () => this.#onConnect());
+    socket.on("data", (bytes: Buffer) => this.#onData(bytes));
+    socket.on("error", (error: NodeJS.ErrnoException) => {
+      this.#error = error.code ?? error.message;
+    });
+    socket.on("end", () => this.#onEnd("the peer closed the connection"));
+    socket.on("close", () => {
+      this.#onEnd(this.#error ?? "closed");
+      handlers.gone(this);
+    });
+  }
+
+  get opened(): boolean {
+    return this.#opened;
+  }
+
+  get local(): TransportAddress {
+    return transportAddress(this.#socket.localAddress, this.#socket.localPort);
+  }
+
+  get remote(): TransportAddress {
+    return transportAddress(this.#socket.remoteAddress, this.#socket.remotePort);
+  }
+
+  /** The driver has processed `octets` of what was received: reading may go on. */
+  processed(octets: number): void {
+    this.#unprocessed -= octets;
+    if (this.#unprocessed < READ_HIGH_WATERMARK / 2 && this.#socket.isPaused()) {
+      this.#socket.resume();
+    }
+  }
+
+  /**
+   * Writes what `transmit` gives while the socket takes bytes. True when this turn's share was used up before the
+   * supply: then call again next turn. Otherwise `transmitted` says when to call again.
+   */
+  pull(transmit: (maxBytes: number) => readonly Uint8Array[]): boolean {
+    let written = 0;
+    while (this.#socket.writableLength < WRITE_HIGH_WATERMARK) {
+      if (written >= WRITE_PER_TURN) return true;
+      const buffers = transmit(WRITE_SLICE);
+      if (buffers.length === 0) return false;
+      written += this.#write(buffers);
+    }
+    return false;
+  }
+
+  /** Ends the connection. `flush` writes what `transmit` still gives before the FIN; `abort` resets. */
+  close(mode: "flush" | "abort", transmit: (maxBytes: number) => readonly Uint8Array[]): void {
+    if (!this.#opened || mode === "abort") {
+      this.#closed = true;
+      // A reset needs a connection: asked for one while connecting, Node would wait for it.
+      if (this.#opened) this.#socket.resetAndDestroy();
+      else this.#socket.destroy();
+      return;
+    }
+    this.pull(transmit);
+    this.#closed = true;
+    this.#socket.end();
+    // Unread data at close would make the kernel send a reset, which can overtake a NOTIFICATION: read and throw away.
+    this.#socket.resume();
+    const timer = setTimeout(() => this.#socket.destroy(), LINGER_MILLISECONDS);
+    this.#socket.once("close", () => clearTimeout(timer));
+  }
+
+  /** Destroys the socket without a word, lingering or not. */
+  drop(): void {
+    this.#closed = true;
+    this.#socket.destroy();
+  }
+
+  #write(buffers: readonly Uint8Array[]): number {
+    let octets = 0;
+    this.#socket.cork();
+    for (const [i, buffer] of buffers.entries()) {
+      octets += buffer.length;
+      // One callback for the slice: the last buffer is written last.
+      if (i < buffers.length - 1) this.#socket.write(buffer);
+      else this.#socket.write(buffer, this.#onWritten);
+    }
+    this.#socket.uncork();
+    return octets;
+  }
+
+  #onConnect(): void {
+    this.#opened = true;
+    if (!this.#closed) this.#handlers.opened(this);
+  }
+
+  #onData(bytes: Buffer): void {
+    if (this.#closed) return;
+    this.#unprocessed += bytes.length;
+    if (this.#unprocessed > READ_HIGH_WATERMARK) this.#socket.pause();
+    this.#handlers.received(this, bytes);
+  }
+
+  #onEnd(reason: string): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#handlers.ended(this, reason);
+  }
+}
+
+const UNKNOWN_ADDRESS = parseIpAddress("0.0.0.0") as IpAddress;
+
+/** Node writes IPv4 on a dual-stack socket as ::ffff:a.b.c.d, and link-local addresses with their zone. */
+function transportAddress(address: string | undefined, port: number | undefined): TransportAddress {
+  const bare = address?.replace(/^::ffff:(?=\d+\.)/i, "").replace(/%.*$/, "") ?? "";
+  return { address: parseIpAddress(bare) ?? UNKNOWN_ADDRESS, port: port ?? 0 };
+}
