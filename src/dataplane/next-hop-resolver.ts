@@ -1,5 +1,6 @@
 import { type IpAddress, ipAddressToBytes, ipVersion } from "../../protocol/types/ip-address.ts";
 import { type Prefix, prefixAddress, prefixLength } from "../../protocol/types/prefix.ts";
+import type { RouteLeg } from "../kernel/route-target.ts";
 import { LongestMatchTrie } from "./longest-match-trie.ts";
 
 /**
@@ -18,7 +19,7 @@ export class NextHopResolver {
     6: new LongestMatchTrie<PrefixRoutes>(),
   };
   #links = new Map<number, LinkState>();
-  #staticRoutes: readonly ResolvingRoute[] = [];
+  #ownRoutes: readonly ResolvingRoute[] = [];
   readonly #resolutions = new Map<IpAddress, Resolution>();
 
   /** Adds a route; one that says the same stands only once. */
@@ -49,22 +50,14 @@ export class NextHopResolver {
       table[4] = new LongestMatchTrie();
       table[6] = new LongestMatchTrie();
     }
-    for (const route of this.#staticRoutes) this.addRoute(route);
+    for (const route of this.#ownRoutes) this.addRoute(route);
   }
 
-  /** Our own static routes to peers, whose gateways are themselves resolved. */
-  setStaticRoutes(
-    routes: readonly { readonly prefix: Prefix; readonly gateway: IpAddress }[],
-  ): void {
-    for (const route of this.#staticRoutes) this.removeRoute(route);
-    this.#staticRoutes = routes.map(({ prefix, gateway }) => ({
-      table: "main",
-      prefix,
-      metric: 0,
-      type: "unicast",
-      legs: [{ gateway, interfaceIndex: undefined, onlink: false }],
-    }));
-    for (const route of this.#staticRoutes) this.addRoute(route);
+  /** The routes of ours that did not need resolution themselves: workloads, blackholes, and static routes to peers. */
+  setOwnRoutes(routes: readonly ResolvingRoute[]): void {
+    for (const route of this.#ownRoutes) this.removeRoute(route);
+    this.#ownRoutes = routes;
+    for (const route of routes) this.addRoute(route);
   }
 
   setLinks(links: Iterable<LinkState>): void {
@@ -125,7 +118,7 @@ export class NextHopResolver {
     route: ResolvingRoute,
     passed: readonly ResolvingRoute[],
   ): Resolution {
-    const gateways: OnLinkGateway[] = [];
+    const gateways: RouteLeg[] = [];
     let metric = route.metric;
     let reason = `${route.prefix} leads nowhere`;
     for (const leg of route.legs) {
@@ -137,9 +130,9 @@ export class NextHopResolver {
         reason = further.reason ?? reason;
         continue;
       }
-      const { gateway = address, interfaceIndex, onlink } = leg;
+      const { gateway = address, interfaceIndex, onLink } = leg;
       const fault = faultOf(this.#links.get(interfaceIndex));
-      if (fault === undefined) gateways.push({ gateway, interfaceIndex, onlink });
+      if (fault === undefined) gateways.push({ gateway, interfaceIndex, onLink });
       else reason = fault;
     }
     if (gateways.length === 0) return unresolved(address, reason);
@@ -170,17 +163,17 @@ export type ResolvingRoute = {
   readonly metric: number;
   /** "unicast", or why nothing is forwarded: "local", "broadcast", "blackhole", "unreachable", "prohibit", "throw", … */
   readonly type: string;
-  readonly legs: readonly RouteLeg[];
+  readonly legs: readonly ResolvingLeg[];
 };
 
 /** One way of a route: over an interface to a gateway or to the destination itself, or a gateway to be looked up. */
-export type RouteLeg =
+export type ResolvingLeg =
   | {
       readonly gateway: IpAddress | undefined;
       readonly interfaceIndex: number;
-      readonly onlink: boolean;
+      readonly onLink: boolean;
     }
-  | { readonly gateway: IpAddress; readonly interfaceIndex: undefined; readonly onlink: false };
+  | { readonly gateway: IpAddress; readonly interfaceIndex: undefined; readonly onLink: false };
 
 /** What counts of a link: whether packets can leave over it. */
 export type LinkState = {
@@ -190,20 +183,13 @@ export type LinkState = {
   readonly carrier: boolean;
 };
 
-/** Where packets to a next hop go first: a neighbour on a link. `onlink` asks the kernel to believe it. */
-export type OnLinkGateway = {
-  readonly gateway: IpAddress;
-  readonly interfaceIndex: number;
-  readonly onlink: boolean;
-};
-
-/** The answer for one next hop. Unreachable ones have no gateways and say why. */
+/** The answer for one next hop: the neighbours to which packets go first. Unreachable ones have none and say why. */
 export type Resolution = {
   readonly nextHop: IpAddress;
   readonly reachable: boolean;
   readonly metric: number;
   readonly onLink: boolean;
-  readonly gateways: readonly OnLinkGateway[];
+  readonly gateways: readonly RouteLeg[];
   readonly reason?: string;
 };
 
@@ -233,14 +219,13 @@ function isLinkLocal(address: IpAddress): boolean {
   return /^fe[89ab][0-9a-f]:/.test(address);
 }
 
-function distinct(gateways: readonly OnLinkGateway[]): readonly OnLinkGateway[] {
+function distinct(gateways: readonly RouteLeg[]): readonly RouteLeg[] {
   if (gateways.length < 2) return gateways;
   return [...new Map(gateways.map((gateway) => [gatewayKey(gateway), gateway])).values()];
 }
 
-/** Two gateways are one when their keys are equal. */
-export function gatewayKey({ gateway, interfaceIndex, onlink }: OnLinkGateway): string {
-  return `${gateway}%${interfaceIndex}${onlink ? "!" : ""}`;
+function gatewayKey({ gateway, interfaceIndex, onLink }: RouteLeg): string {
+  return `${gateway}%${interfaceIndex}${onLink ? "!" : ""}`;
 }
 
 function sameRoute(a: ResolvingRoute, b: ResolvingRoute): boolean {
@@ -248,12 +233,12 @@ function sameRoute(a: ResolvingRoute, b: ResolvingRoute): boolean {
     a.metric === b.metric &&
     a.type === b.type &&
     a.legs.length === b.legs.length &&
-    a.legs.every((leg, i) => sameLeg(leg, b.legs[i] as RouteLeg))
+    a.legs.every((leg, i) => sameLeg(leg, b.legs[i] as ResolvingLeg))
   );
 }
 
-function sameLeg(a: RouteLeg, b: RouteLeg): boolean {
-  return a.gateway === b.gateway && a.interfaceIndex === b.interfaceIndex && a.onlink === b.onlink;
+function sameLeg(a: ResolvingLeg, b: ResolvingLeg): boolean {
+  return a.gateway === b.gateway && a.interfaceIndex === b.interfaceIndex && a.onLink === b.onLink;
 }
 
 function sameResolution(a: Resolution, b: Resolution): boolean {
@@ -262,8 +247,6 @@ function sameResolution(a: Resolution, b: Resolution): boolean {
     a.metric === b.metric &&
     a.onLink === b.onLink &&
     a.gateways.length === b.gateways.length &&
-    a.gateways.every(
-      (gateway, i) => gatewayKey(gateway) === gatewayKey(b.gateways[i] as OnLinkGateway),
-    )
+    a.gateways.every((gateway, i) => gatewayKey(gateway) === gatewayKey(b.gateways[i] as RouteLeg))
   );
 }

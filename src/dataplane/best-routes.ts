@@ -1,0 +1,177 @@
+import type { BestRouteBatch, NextHopSet } from "../../protocol/rib/best-route-batch.ts";
+import type { Family } from "../../protocol/types/family.ts";
+import type { IpAddress } from "../../protocol/types/ip-address.ts";
+import type { GatewaySetDefinition, RouteDriverApi } from "../kernel/route-driver.ts";
+import { formatRouteTarget, type RouteLeg, type RouteTarget } from "../kernel/route-target.ts";
+import type { NextHopResolver, Resolution } from "./next-hop-resolver.ts";
+
+/** More legs than this are not installed: a route message has to stay well below a page. */
+export const MAX_ROUTE_LEGS = 64;
+
+/**
+ * Turns best routes into kernel routes. Each set of next hops has one number at the route driver, which keeps the
+ * columns prefix → set; what a set means, the union of the gateways that its next hops resolve to, is told to the driver
+ * once, and again when a resolution changes. So a change costs as many messages to the kernel as routes use the set,
+ * and nothing per route here. A set none of whose next hops resolves means "no route".
+ */
+export class BestRoutes {
+  readonly #driver: BestRouteDriver;
+  readonly #resolver: Pick<NextHopResolver, "resolution">;
+  readonly #sets = new Map<string, SharedSet>();
+  readonly #families = new Map<Family, FamilyState>();
+  #lastIndex = 0;
+
+  constructor(driver: BestRouteDriver, resolver: Pick<NextHopResolver, "resolution">) {
+    this.#driver = driver;
+    this.#resolver = resolver;
+  }
+
+  /** Takes a batch; the arrays are ours now and `nextHopSets` is overwritten. */
+  handle(batch: BestRouteBatch, { metric }: { readonly metric: number }): void {
+    const state = this.#stateOf(batch);
+    this.#learnSets(batch.newNextHopSets, state);
+    const { family, count, addresses, lengths, nextHopSets: gatewaySets } = batch;
+    translate(gatewaySets, count, state.indexes);
+    this.#driver.setLearnedRoutes({ family, metric, count, addresses, lengths, gatewaySets });
+    if (batch.complete && !state.complete) this.#endGeneration(family, state);
+  }
+
+  /** The routes of an earlier process that nobody named may go: now, or when the table that is being listed is whole. */
+  sweep(family: Family): void {
+    const state = this.#families.get(family);
+    if (state === undefined || state.complete) this.#driver.sweep(family);
+    else state.sweepWhenComplete = true;
+  }
+
+  /** Gives the sets that use these next hops their new meaning. */
+  nextHopsChanged(changed: readonly Resolution[]): void {
+    const names = new Set(changed.map(({ nextHop }) => nextHop));
+    const definitions: GatewaySetDefinition[] = [];
+    for (const set of this.#sets.values()) {
+      if (!set.nextHops.some((nextHop) => names.has(nextHop))) continue;
+      const target = this.#targetOf(set.nextHops);
+      const meaning = meaningOf(target);
+      if (meaning === set.meaning) continue;
+      set.meaning = meaning;
+      definitions.push({ index: set.index, target });
+    }
+    if (definitions.length > 0) this.#driver.defineGatewaySets(definitions);
+  }
+
+  /** Every next hop that some set names. */
+  nextHops(): Set<IpAddress> {
+    const all = new Set<IpAddress>();
+    for (const set of this.#sets.values()) for (const nextHop of set.nextHops) all.add(nextHop);
+    return all;
+  }
+
+  #stateOf({ family, generation }: BestRouteBatch): FamilyState {
+    const known = this.#families.get(family);
+    if (known?.generation === generation) return known;
+    this.#driver.beginLearnedGeneration(family);
+    const state: FamilyState = {
+      generation,
+      complete: false,
+      sweepWhenComplete: known?.sweepWhenComplete ?? false,
+      indexes: [0],
+      // Routes not yet listed again still stand for their old sets.
+      formerIndexes: known === undefined ? [] : [...known.indexes, ...known.formerIndexes],
+    };
+    this.#families.set(family, state);
+    return state;
+  }
+
+  #learnSets(sets: readonly NextHopSet[], state: FamilyState): void {
+    const definitions: GatewaySetDefinition[] = [];
+    for (const { id, nextHops } of sets) {
+      const key = nextHops.toSorted().join(" ");
+      let set = this.#sets.get(key);
+      if (set === undefined) {
+        const target = this.#targetOf(nextHops);
+        set = { index: ++this.#lastIndex, nextHops, meaning: meaningOf(target) };
+        this.#sets.set(key, set);
+        definitions.push({ index: set.index, target });
+      }
+      state.indexes[id] = set.index;
+    }
+    if (definitions.length > 0) this.#driver.defineGatewaySets(definitions);
+  }
+
+  #endGeneration(family: Family, state: FamilyState): void {
+    state.complete = true;
+    state.formerIndexes = [];
+    this.#driver.endLearnedGeneration(family);
+    this.#forgetUnusedSets();
+    if (state.sweepWhenComplete) this.#driver.sweep(family);
+    state.sweepWhenComplete = false;
+  }
+
+  /** Within a generation every set may come back by its number alone; between generations the unused ones can go. */
+  #forgetUnusedSets(): void {
+    const used = new Set<number>();
+    for (const { indexes, formerIndexes } of this.#families.values()) {
+      for (const index of indexes) used.add(index);
+      for (const index of formerIndexes) used.add(index);
+    }
+    const unused: number[] = [];
+    for (const [key, set] of this.#sets) {
+      if (used.has(set.index)) continue;
+      unused.push(set.index);
+      this.#sets.delete(key);
+    }
+    if (unused.length > 0) this.#driver.forgetGatewaySets(unused);
+  }
+
+  #targetOf(nextHops: readonly IpAddress[]): RouteTarget | undefined {
+    return targetOf(nextHops.flatMap((nextHop) => this.#resolver.resolution(nextHop).gateways));
+  }
+}
+
+/** The part of the route driver that learned routes need. */
+export type BestRouteDriver = Pick<
+  RouteDriverApi,
+  | "defineGatewaySets"
+  | "forgetGatewaySets"
+  | "setLearnedRoutes"
+  | "beginLearnedGeneration"
+  | "endLearnedGeneration"
+  | "sweep"
+>;
+
+/** The route over all these gateways, each once; undefined when there are none. */
+export function targetOf(gateways: readonly RouteLeg[]): RouteTarget | undefined {
+  if (gateways.length === 0) return undefined;
+  const distinct = new Map(
+    gateways.map((leg) => [meaningOf({ type: "gateways", legs: [leg] }), leg]),
+  );
+  const legs = [...distinct.keys()].sort().map((key) => distinct.get(key) as RouteLeg);
+  return { type: "gateways", legs: legs.slice(0, MAX_ROUTE_LEGS) };
+}
+
+type SharedSet = {
+  readonly index: number;
+  readonly nextHops: readonly IpAddress[];
+  /** The target as text, "" for none: what the driver was told last. */
+  meaning: string;
+};
+
+type FamilyState = {
+  readonly generation: number;
+  complete: boolean;
+  sweepWhenComplete: boolean;
+  /** Number of a set within this generation → number at the driver. */
+  readonly indexes: number[];
+  formerIndexes: readonly number[];
+};
+
+function meaningOf(target: RouteTarget | undefined): string {
+  return target === undefined ? "" : formatRouteTarget(target);
+}
+
+function translate(sets: Uint32Array, count: number, indexes: readonly number[]): void {
+  for (let i = 0; i < count; i++) {
+    const index = indexes[sets[i] as number];
+    if (index === undefined) throw new Error(`next-hop set ${sets[i]} was never described`);
+    sets[i] = index;
+  }
+}
