@@ -1,0 +1,137 @@
+import { formatMacAddress, parseMacAddress } from "./address-bytes.ts";
+import { LINK_FLAG } from "./netlink-constants.ts";
+import {
+  MalformedNetlinkError,
+  readAttributes,
+  textAttribute,
+  u32Attribute,
+} from "./netlink-reader.ts";
+import type { NetlinkWriter } from "./netlink-writer.ts";
+
+/** A network interface as rtnetlink tells it. */
+export type LinkMessage = {
+  readonly index: number;
+  readonly name: string;
+  readonly flags: number;
+  /** Administratively up. */
+  readonly up: boolean;
+  /** Up and able to pass packets. */
+  readonly carrier: boolean;
+  readonly mtu: number;
+  readonly macAddress?: string;
+  /** "veth", "bridge", "ipip", …; absent for hardware and loopback. */
+  readonly kind?: string;
+  readonly masterIndex?: number;
+  /** The other end of a veth pair, or the device below. */
+  readonly linkIndex?: number;
+};
+
+const ATTRIBUTE = {
+  address: 1,
+  name: 3,
+  mtu: 4,
+  link: 5,
+  master: 10,
+  linkInfo: 18,
+  namespacePid: 19,
+  namespaceFd: 28,
+} as const;
+
+const INFO_ATTRIBUTE = { kind: 1, data: 2 } as const;
+const VETH_PEER = 1;
+const HEADER_OCTETS = 16;
+
+/** Reads the payload of RTM_NEWLINK or RTM_DELLINK; undefined for bridge ports' own messages (AF_BRIDGE). */
+export function readLink(payload: Buffer): LinkMessage | undefined {
+  if (payload.length < HEADER_OCTETS) throw new MalformedNetlinkError("short ifinfomsg");
+  if (payload.readUInt8(0) !== 0) return undefined;
+  const attributes = readAttributes(payload, HEADER_OCTETS);
+  const flags = payload.readUInt32LE(8);
+  const info = attributes.get(ATTRIBUTE.linkInfo);
+  const kind = info && textAttribute(readAttributes(info), INFO_ATTRIBUTE.kind);
+  const mac = attributes.get(ATTRIBUTE.address);
+  const masterIndex = u32Attribute(attributes, ATTRIBUTE.master);
+  const linkIndex = u32Attribute(attributes, ATTRIBUTE.link);
+  return {
+    index: payload.readUInt32LE(4),
+    name: textAttribute(attributes, ATTRIBUTE.name) ?? "",
+    flags,
+    up: (flags & LINK_FLAG.up) !== 0,
+    carrier: (flags & LINK_FLAG.up) !== 0 && (flags & LINK_FLAG.lowerUp) !== 0,
+    mtu: u32Attribute(attributes, ATTRIBUTE.mtu) ?? 0,
+    ...(mac === undefined ? {} : { macAddress: formatMacAddress(mac) }),
+    ...(kind === undefined ? {} : { kind }),
+    ...(masterIndex === undefined ? {} : { masterIndex }),
+    ...(linkIndex === undefined ? {} : { linkIndex }),
+  };
+}
+
+/** What a link shall become; what is left out stays as it is. */
+export type LinkChange = {
+  readonly up?: boolean;
+  readonly mtu?: number;
+  readonly macAddress?: string;
+  readonly name?: string;
+  readonly masterIndex?: number;
+  /** Moves the link into the namespace behind this file descriptor, or of this process. */
+  readonly namespace?: { readonly fd: number } | { readonly pid: number };
+};
+
+/** RTM_NEWLINK without NLM_F_CREATE, or RTM_SETLINK. */
+export function writeLinkChange(writer: NetlinkWriter, index: number, change: LinkChange): void {
+  writeHeader(writer, { index, up: change.up });
+  if (change.name !== undefined) writer.attributeText(ATTRIBUTE.name, change.name);
+  if (change.macAddress !== undefined) {
+    writer.attribute(ATTRIBUTE.address, parseMacAddress(change.macAddress));
+  }
+  if (change.mtu !== undefined) writer.attributeU32(ATTRIBUTE.mtu, change.mtu);
+  if (change.masterIndex !== undefined) writer.attributeU32(ATTRIBUTE.master, change.masterIndex);
+  writeNamespace(writer, change.namespace);
+}
+
+/** A link to create: a veth pair, or any kind that needs no data of its own ("dummy", "bridge", …). */
+export type NewLink = LinkChange & {
+  readonly name: string;
+  readonly kind: string;
+  readonly peer?: LinkChange & { readonly name: string };
+};
+
+/** RTM_NEWLINK with NLM_F_CREATE | NLM_F_EXCL. */
+export function writeNewLink(writer: NetlinkWriter, link: NewLink): void {
+  writeLinkChange(writer, 0, link);
+  writer.nested(ATTRIBUTE.linkInfo, () => {
+    writer.attribute(INFO_ATTRIBUTE.kind, Buffer.from(link.kind));
+    const { peer } = link;
+    if (peer === undefined) return;
+    writer.nested(INFO_ATTRIBUTE.data, () => {
+      writer.nested(VETH_PEER, () => writeLinkChange(writer, 0, peer));
+    });
+  });
+}
+
+/** RTM_DELLINK, or RTM_GETLINK for one link. */
+export function writeLinkIndex(writer: NetlinkWriter, index: number): void {
+  writeHeader(writer, { index, up: undefined });
+}
+
+/** RTM_GETLINK for all. */
+export function writeLinkDump(writer: NetlinkWriter): void {
+  writeHeader(writer, { index: 0, up: undefined });
+}
+
+/** struct ifinfomsg: family, pad, type u16, index, flags, change mask. */
+function writeHeader(
+  writer: NetlinkWriter,
+  { index, up }: { readonly index: number; readonly up: boolean | undefined },
+): void {
+  writer.u32(0);
+  writer.u32(index);
+  writer.u32(up ? LINK_FLAG.up : 0);
+  writer.u32(up === undefined ? 0 : LINK_FLAG.up);
+}
+
+function writeNamespace(writer: NetlinkWriter, namespace: LinkChange["namespace"]): void {
+  if (namespace === undefined) return;
+  if ("fd" in namespace) writer.attributeU32(ATTRIBUTE.namespaceFd, namespace.fd);
+  else writer.attributeU32(ATTRIBUTE.namespacePid, namespace.pid);
+}

@@ -1,0 +1,105 @@
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import type { PendingChange } from "./link-driver.ts";
+
+/** A name below /proc/sys with slashes, because interface names may hold dots: "net/ipv4/conf/cali0.1/rp_filter". */
+export type SysctlName = string;
+
+/**
+ * Keeps sysctls as desired. The value that was there before the first change is written to the state file before the
+ * change is made, so that cleanup, by whichever process, can restore it.
+ */
+export class SysctlDriver {
+  readonly #stateFile: string;
+  readonly #root: string;
+  readonly #old: Map<SysctlName, string>;
+  #desired: ReadonlyMap<SysctlName, string> = new Map();
+
+  /** `root` is /proc/sys but for tests. */
+  constructor(options: { readonly stateFile: string; readonly root?: string }) {
+    this.#stateFile = options.stateFile;
+    this.#root = options.root ?? "/proc/sys";
+    this.#old = readState(options.stateFile);
+  }
+
+  /** The value that the kernel has now; undefined when there is no such sysctl. */
+  get(name: SysctlName): string | undefined {
+    return readOptional(join(this.#root, name))?.trim();
+  }
+
+  /** The whole desired set. What leaves the set keeps its value until restore(). */
+  setDesired(desired: ReadonlyMap<SysctlName, string>): void {
+    this.#desired = desired;
+  }
+
+  /** Writes what differs; answers what could not be. Call it after setDesired, when interfaces appear, and in the slow audit. */
+  apply(): PendingChange[] {
+    const pending: PendingChange[] = [];
+    for (const [name, value] of this.#desired) {
+      const reason = this.#applyOne(name, value);
+      if (reason !== undefined) pending.push({ what: `sysctl ${name}=${value}`, reason });
+    }
+    return pending;
+  }
+
+  /** Puts all old values back, where the interface still exists, and forgets them. */
+  restore(): PendingChange[] {
+    const pending: PendingChange[] = [];
+    this.#desired = new Map();
+    for (const [name, value] of this.#old) {
+      if (this.get(name) === undefined) continue;
+      const reason = this.#write(name, value);
+      if (reason !== undefined) pending.push({ what: `sysctl ${name}=${value}`, reason });
+    }
+    if (pending.length === 0) {
+      this.#old.clear();
+      rmSync(this.#stateFile, { force: true });
+    }
+    return pending;
+  }
+
+  #applyOne(name: SysctlName, value: string): string | undefined {
+    const present = this.get(name);
+    if (present === value) return undefined;
+    if (present === undefined) return "there is no such sysctl";
+    this.#remember(name, present);
+    return this.#write(name, value);
+  }
+
+  #remember(name: SysctlName, value: string): void {
+    if (this.#old.has(name)) return;
+    this.#old.set(name, value);
+    writeAtomically(this.#stateFile, `${JSON.stringify(Object.fromEntries(this.#old), null, 2)}\n`);
+  }
+
+  #write(name: SysctlName, value: string): string | undefined {
+    try {
+      writeFileSync(join(this.#root, name), value);
+      return undefined;
+    } catch (error) {
+      return (error as Error).message;
+    }
+  }
+}
+
+function readState(path: string): Map<SysctlName, string> {
+  const text = readOptional(path);
+  if (text === undefined) return new Map();
+  return new Map(Object.entries(JSON.parse(text) as { readonly [name: string]: string }));
+}
+
+function readOptional(path: string): string | undefined {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "ENOENT" || code === "ENOTDIR") return undefined;
+    throw error;
+  }
+}
+
+function writeAtomically(path: string, text: string): void {
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(`${path}.new`, text);
+  renameSync(`${path}.new`, path);
+}
