@@ -1,0 +1,28 @@
+import type { RoutePage, RouteQuery } from "../../protocol/speaker/speaker-snapshot.ts";
+import type { Resource } from "../resources/resource.ts";
+import type {
+  EventReport,
+  KernelReport,
+  PeerReport,
+  StatusReport,
+  StopRequest,
+} from "./api-types.ts";
+
+/** What the API shows and sets going: the daemon behind it, or a fake in tests. Nothing that it returns holds a secret. */
+export type ApiSource = {
+  readonly status: () => StatusReport;
+  readonly peers: () => readonly PeerReport[];
+  readonly routes: (query: RouteQuery) => RoutePage;
+  /** Resources of a kind as written, without keys. */
+  readonly resources: (kind: string) => readonly Resource[];
+  readonly kernel: () => KernelReport | undefined;
+  readonly events: (query: EventQuery) => readonly EventReport[];
+  /** OpenMetrics text. */
+  readonly metrics: () => string;
+  readonly resetPeer: (peer: string, message: string | undefined) => void;
+  readonly refreshPeer: (peer: string, direction: "in" | "out" | "both") => void;
+  /** Begins to stop; the answer goes out meanwhile. */
+  readonly stop: (request: StopRequest) => void;
+};
+
+export type EventQuery = { readonly limit: number; readonly peer?: string };

@@ -1,0 +1,171 @@
+import { request } from "node:http";
+import type {
+  ApiErrorDetail,
+  Done,
+  ErrorReport,
+  EventList,
+  ExplainReport,
+  KernelReport,
+  PeerList,
+  PeerReport,
+  ResourceList,
+  RouteList,
+  RouteTableName,
+  StatusReport,
+  StopRequest,
+} from "./api-types.ts";
+
+/** The daemon answered, and refused. */
+export class ApiRefusal extends Error {
+  readonly detail: ApiErrorDetail;
+
+  constructor(detail: ApiErrorDetail) {
+    super(detail.what);
+    this.name = "ApiRefusal";
+    this.detail = detail;
+  }
+}
+
+/** Nobody answers at the socket. */
+export class DaemonUnreachable extends Error {
+  readonly socket: string;
+  readonly code: string;
+
+  constructor(socket: string, cause: NodeJS.ErrnoException) {
+    super(`tortied does not answer at ${socket}`, { cause });
+    this.name = "DaemonUnreachable";
+    this.socket = socket;
+    this.code = cause.code ?? cause.message;
+  }
+}
+
+export type RoutesQuery = {
+  readonly table?: RouteTableName;
+  readonly family?: string;
+  readonly prefix?: string;
+  readonly match?: "exact" | "longest" | "within";
+  readonly peer?: string;
+  readonly cursor?: string;
+  readonly limit?: number;
+};
+
+const TIMEOUT_MILLISECONDS = 10_000;
+
+/** The daemon's API, one method an endpoint. Methods throw ApiRefusal or DaemonUnreachable. */
+export class ApiClient {
+  readonly #socket: string;
+
+  constructor(socket: string) {
+    this.#socket = socket;
+  }
+
+  status(): Promise<StatusReport> {
+    return this.#get("/v1/status");
+  }
+
+  peers(): Promise<PeerList> {
+    return this.#get("/v1/peers");
+  }
+
+  /** By name or address. */
+  peer(name: string): Promise<PeerReport> {
+    return this.#get(`/v1/peers/${encodeURIComponent(name)}`);
+  }
+
+  routes(query: RoutesQuery): Promise<RouteList> {
+    return this.#get(`/v1/routes${queryText(query)}`);
+  }
+
+  explain(prefix: string): Promise<ExplainReport> {
+    return this.#get(`/v1/explain${queryText({ prefix })}`);
+  }
+
+  resources(kind: string, name?: string): Promise<ResourceList> {
+    return this.#get(`/v1/resources/${encodeURIComponent(kind)}${queryText({ name })}`);
+  }
+
+  kernel(): Promise<KernelReport> {
+    return this.#get("/v1/kernel");
+  }
+
+  events(query: { readonly limit?: number; readonly peer?: string }): Promise<EventList> {
+    return this.#get(`/v1/events${queryText(query)}`);
+  }
+
+  async metrics(): Promise<string> {
+    return (await this.#exchange("GET", "/metrics", undefined)).toString("utf8");
+  }
+
+  resetPeer(name: string, message?: string): Promise<Done> {
+    return this.#post(`/v1/peers/${encodeURIComponent(name)}/reset`, { message });
+  }
+
+  refreshPeer(name: string, direction: "in" | "out" | "both"): Promise<Done> {
+    return this.#post(`/v1/peers/${encodeURIComponent(name)}/refresh`, { direction });
+  }
+
+  stop(stop: StopRequest): Promise<Done> {
+    return this.#post("/v1/stop", stop);
+  }
+
+  async #get<Answer>(path: string): Promise<Answer> {
+    return parseAnswer(await this.#exchange("GET", path, undefined));
+  }
+
+  async #post<Answer>(path: string, body: object): Promise<Answer> {
+    return parseAnswer(await this.#exchange("POST", path, JSON.stringify(body)));
+  }
+
+  #exchange(method: string, path: string, body: string | undefined): Promise<Buffer> {
+    return new Promise((resolve, reject) => {
+      const fail = (error: Error) => reject(new DaemonUnreachable(this.#socket, error));
+      const outgoing = request(
+        {
+          socketPath: this.#socket,
+          method,
+          path,
+          timeout: TIMEOUT_MILLISECONDS,
+          ...(body !== undefined && {
+            headers: {
+              "content-type": "application/json",
+              "content-length": Buffer.byteLength(body),
+            },
+          }),
+        },
+        (incoming) => {
+          const chunks: Buffer[] = [];
+          incoming.on("data", (chunk: Buffer) => chunks.push(chunk));
+          incoming.on("error", fail);
+          incoming.on("end", () => {
+            const bytes = Buffer.concat(chunks);
+            if (incoming.statusCode === 200) resolve(bytes);
+            else reject(refusal(bytes));
+          });
+        },
+      );
+      outgoing.on("timeout", () => outgoing.destroy(new Error("no answer in time")));
+      outgoing.on("error", fail);
+      outgoing.end(body);
+    });
+  }
+}
+
+/** The answers' types are the server's promise (api-types.ts); daemon and program are of one version. */
+function parseAnswer<Answer>(bytes: Buffer): Answer {
+  return JSON.parse(bytes.toString("utf8")) as Answer;
+}
+
+function refusal(bytes: Buffer): Error {
+  try {
+    return new ApiRefusal(parseAnswer<ErrorReport>(bytes).error);
+  } catch {
+    return new ApiRefusal({ code: "internal", what: "the daemon's answer is not JSON" });
+  }
+}
+
+function queryText(query: { readonly [name: string]: string | number | undefined }): string {
+  const pairs = Object.entries(query).flatMap(([name, value]) =>
+    value === undefined ? [] : [`${name}=${encodeURIComponent(value)}`],
+  );
+  return pairs.length === 0 ? "" : `?${pairs.join("&")}`;
+}
