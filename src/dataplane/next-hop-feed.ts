@@ -1,29 +1,35 @@
 import type { IpAddress } from "../../protocol/types/ip-address.ts";
-import type { AddressMessage } from "../kernel/netlink/address-codec.ts";
+import type { LinkTable } from "../kernel/link-table.ts";
 import type { KernelEvent } from "../kernel/netlink/kernel-event.ts";
 import type { LinkMessage } from "../kernel/netlink/link-codec.ts";
-import type { RouteMessage } from "../kernel/netlink/route-codec.ts";
+import { MESSAGE, TABLE } from "../kernel/netlink/netlink-constants.ts";
+import { readMessages } from "../kernel/netlink/netlink-reader.ts";
+import type { NetlinkSocket } from "../kernel/netlink/netlink-socket.ts";
+import { type RouteMessage, readRoute, writeRouteDump } from "../kernel/netlink/route-codec.ts";
 import type { NextHopResolver, ResolvingLeg, ResolvingRoute } from "./next-hop-resolver.ts";
-import type { InterfaceState } from "./route-worker-messages.ts";
 
-const MAIN_TABLE = 254;
-const LOCAL_TABLE = 255;
+/** Where rtm_protocol stands in struct rtmsg. */
+const PROTOCOL_OFFSET = 5;
 
 /**
- * Tells the resolver what the kernel says about routes, links and addresses: a dump first, notifications afterwards.
- * The kernel does not tell all (routes that go with an address or a link, legs of an IPv6 multipath route), so what it
- * tells about others' routes is applied at once and confirmed by the next dump.
+ * Tells the resolver what the kernel says about routes and links: a dump first, notifications afterwards. The kernel
+ * does not tell all (routes that go with an address or a link, legs of an IPv6 multipath route), so what it tells about
+ * others' routes is applied at once and confirmed by the next dump.
  */
 export class NextHopFeed {
   readonly #resolver: NextHopResolver;
+  readonly #links: LinkTable;
   readonly #routeProtocol: number;
-  readonly #links = new Map<number, LinkMessage>();
-  readonly #addresses = new Map<number, IpAddress[]>();
   #routesAreDoubtful = false;
 
   /** Routes of `routeProtocol` are ours and never resolve anything here: the resolver is told of them by those who want them. */
-  constructor(resolver: NextHopResolver, options: { readonly routeProtocol: number }) {
-    this.#resolver = resolver;
+  constructor(options: {
+    readonly resolver: NextHopResolver;
+    readonly links: LinkTable;
+    readonly routeProtocol: number;
+  }) {
+    this.#resolver = options.resolver;
+    this.#links = options.links;
     this.#routeProtocol = options.routeProtocol;
   }
 
@@ -32,67 +38,58 @@ export class NextHopFeed {
     return this.#routesAreDoubtful;
   }
 
-  resetRoutes(routes: Iterable<RouteMessage>): void {
-    this.#routesAreDoubtful = false;
-    this.#resolver.clearRoutes();
-    for (const message of routes) {
-      const route = this.#resolvingRoute(message);
-      if (route !== undefined) this.#resolver.addRoute(route);
+  /** Reads the routes of all others anew. Ours may be a million: they are passed over by one octet of their header. */
+  loadRoutes(socket: NetlinkSocket): void {
+    for (const version of [4, 6] as const) {
+      let routes: ResolvingRoute[] = [];
+      socket.dump("dump of routes", {
+        type: MESSAGE.getRoute,
+        write: (writer) => writeRouteDump(writer, { version }),
+        restart: () => {
+          routes = [];
+        },
+        visit: (datagram) => {
+          for (const { payload } of readMessages(datagram)) {
+            const message =
+              payload[PROTOCOL_OFFSET] === this.#routeProtocol ? undefined : readRoute(payload);
+            const route = message && this.#resolvingRoute(message);
+            if (route !== undefined) routes.push(route);
+          }
+        },
+      });
+      this.#resolver.setRoutes(version, routes);
     }
+    this.#routesAreDoubtful = false;
   }
 
-  /** Replaces what is known of links and addresses; answers the interfaces that went down unseen. */
-  resetLinks(links: Iterable<LinkMessage>, addresses: Iterable<AddressMessage>): InterfaceDown[] {
-    const before = [...this.#links.values()].filter(isUsable);
-    const addressesBefore = new Map(this.#addresses);
-    this.#links.clear();
-    for (const link of links) this.#links.set(link.index, link);
-    this.#addresses.clear();
-    for (const address of addresses) this.#addAddress(address);
-    this.#resolver.setLinks(this.#links.values());
-    return before
-      .filter(({ index }) => !isUsable(this.#links.get(index)))
-      .map(({ index, name }) => ({ interface: name, addresses: addressesBefore.get(index) ?? [] }));
+  /** Reads links and addresses anew; answers the interfaces that went down unseen. */
+  loadLinks(socket: NetlinkSocket): InterfaceDown[] {
+    const before = [...this.#links.links()].filter(isUsable).map((link) => this.#down(link));
+    this.#links.load(socket);
+    this.#resolver.setLinks(this.#links.links());
+    return before.filter(({ interface: name }) => !isUsable(this.#links.byName(name)));
   }
 
-  /** Takes a notification and says what it means. */
+  /** Takes a notification, also for the table of links, and says what it means. */
   handle(event: KernelEvent): NextHopFeedChange {
     switch (event.type) {
       case "route":
         return { resolution: this.#handleRoute(event, event.route), links: false };
       case "link":
-        return this.#handleLink(event.change, event.link);
+        return this.#handleLink(event, event.link);
       case "address":
-        return this.#handleAddress(event.change, event.address);
+        this.#links.handle(event);
+        // Routes that prefer an address as their source go with it, and silently.
+        if (event.change === "deleted") this.#routesAreDoubtful = true;
+        return { resolution: true, links: true };
       default:
         return NOTHING;
     }
   }
 
-  /** Every interface with its addresses. */
-  interfaces(): InterfaceState[] {
-    return [...this.#links.values()]
-      .sort((a, b) => a.index - b.index)
-      .map(({ name, index, up, carrier, mtu }) => ({
-        name,
-        index,
-        up,
-        carrier,
-        mtu,
-        addresses: this.#addresses.get(index) ?? [],
-      }));
-  }
-
-  links(): readonly LinkMessage[] {
-    return [...this.#links.values()];
-  }
-
-  linkName(index: number): string | undefined {
-    return this.#links.get(index)?.name;
-  }
-
   #handleRoute({ change, replaced }: KernelEvent, message: RouteMessage): boolean {
-    const route = this.#resolvingRoute(message);
+    const route =
+      message.protocol === this.#routeProtocol ? undefined : this.#resolvingRoute(message);
     if (route === undefined) return false;
     if (change === "deleted") this.#resolver.removeRoute(route);
     else {
@@ -103,50 +100,38 @@ export class NextHopFeed {
     return true;
   }
 
-  #handleLink(change: KernelEvent["change"], link: LinkMessage): NextHopFeedChange {
-    const before = this.#links.get(link.index);
-    if (change === "new") this.#links.set(link.index, link);
-    else this.#links.delete(link.index);
-    const after = this.#links.get(link.index);
-    const same = before?.up === after?.up && before?.carrier === after?.carrier;
-    if (same && before?.name === after?.name)
-      return { resolution: false, links: before?.mtu !== after?.mtu };
+  #handleLink(event: KernelEvent, { index }: LinkMessage): NextHopFeedChange {
+    const before = this.#links.byIndex(index);
+    const down = before && this.#down(before);
+    this.#links.handle(event);
+    const after = this.#links.byIndex(index);
+    if (
+      before?.name === after?.name &&
+      before?.up === after?.up &&
+      before?.carrier === after?.carrier
+    ) {
+      return { resolution: false, links: true };
+    }
     // Routes go and come with their link, and IPv4 does not say so.
     this.#routesAreDoubtful = true;
-    this.#resolver.setLinks(this.#links.values());
-    const addresses = this.#addresses.get(link.index) ?? [];
-    if (after === undefined) this.#addresses.delete(link.index);
-    if (!isUsable(before) || isUsable(after)) return { resolution: true, links: true };
-    const down = { interface: before?.name ?? link.name, addresses };
-    return { resolution: true, links: true, down };
+    this.#resolver.setLinks(this.#links.links());
+    const died = isUsable(before) && !isUsable(after);
+    return { resolution: true, links: true, ...(died && down ? { down } : {}) };
   }
 
-  #handleAddress(change: KernelEvent["change"], address: AddressMessage): NextHopFeedChange {
-    if (change === "new") this.#addAddress(address);
-    else {
-      const left = this.#addresses.get(address.interfaceIndex) ?? [];
-      this.#addresses.set(
-        address.interfaceIndex,
-        left.filter((other) => other !== address.address),
-      );
-      // Routes that prefer this address as their source go silently with it.
-      this.#routesAreDoubtful = true;
-    }
-    return { resolution: true, links: true };
-  }
-
-  #addAddress({ interfaceIndex, address }: AddressMessage): void {
-    const others = this.#addresses.get(interfaceIndex) ?? [];
-    if (!others.includes(address)) this.#addresses.set(interfaceIndex, [...others, address]);
+  #down({ index, name }: LinkMessage): InterfaceDown {
+    return {
+      interface: name,
+      addresses: this.#links.addressesOf(index).map(({ address }) => address),
+    };
   }
 
   #resolvingRoute(message: RouteMessage): ResolvingRoute | undefined {
-    const { table, prefix, metric, protocol, kind, legs, cloned, tos } = message;
-    // A route for one type of service carries none of BGP's packets unless it is the default one.
-    if (protocol === this.#routeProtocol || cloned || tos !== 0) return undefined;
-    if (table !== MAIN_TABLE && table !== LOCAL_TABLE) return undefined;
+    const { table, prefix, metric, kind, legs, cloned, tos } = message;
+    // A route for one type of service says nothing about ordinary packets.
+    if (cloned || tos !== 0 || (table !== TABLE.main && table !== TABLE.local)) return undefined;
     return {
-      table: table === MAIN_TABLE ? "main" : "local",
+      table: table === TABLE.main ? "main" : "local",
       prefix,
       metric,
       type: kind,

@@ -44,13 +44,13 @@ export class NextHopResolver {
     this.#removeWhere(route, (other) => other.metric === route.metric);
   }
 
-  /** Forgets all routes of the kernel; the caller adds those of a fresh dump. */
-  clearRoutes(): void {
-    for (const table of [this.#local, this.#main]) {
-      table[4] = new LongestMatchTrie();
-      table[6] = new LongestMatchTrie();
-    }
-    for (const route of this.#ownRoutes) this.addRoute(route);
+  /** Replaces all routes of the kernel for one IP version; our own stay. */
+  setRoutes(version: 4 | 6, routes: Iterable<ResolvingRoute>): void {
+    this.#local[version] = new LongestMatchTrie();
+    this.#main[version] = new LongestMatchTrie();
+    for (const route of routes) this.addRoute(route);
+    for (const route of this.#ownRoutes)
+      if (ipVersion(prefixAddress(route.prefix)) === version) this.addRoute(route);
   }
 
   /** The routes of ours that did not need resolution themselves: workloads, blackholes, and static routes to peers. */

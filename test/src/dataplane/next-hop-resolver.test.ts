@@ -175,7 +175,7 @@ t.test(
     resolver.refresh(() => true);
     t.same(gatewaysOf(resolver, "192.0.2.9"), ["10.0.0.2%2"]);
     t.same(gatewaysOf(resolver, "203.0.113.9"), ["10.0.0.2%2"]);
-    resolver.clearRoutes();
+    resolver.setRoutes(4, []);
     resolver.addRoute(connected("10.0.0.0/24"));
     resolver.refresh(() => true);
     t.same(gatewaysOf(resolver, "198.51.100.7"), ["10.0.0.1%2"], "statics outlive a fresh dump");
@@ -195,7 +195,7 @@ t.test("refresh reports what changed once, and forgets what nobody wants", async
     [],
     "a worse route changes nothing",
   );
-  resolver.clearRoutes();
+  resolver.setRoutes(4, []);
   t.same(
     resolver.refresh(() => false),
     [],
