@@ -1,0 +1,96 @@
+import { isDeepStrictEqual } from "node:util";
+import { computeHostState } from "../calc/calc.ts";
+import type { HostState } from "../calc/host-state.ts";
+import type { Datastore } from "../datastore/datastore.ts";
+import { type SyncProblem, type SyncUpdate, syncDatastore } from "../datastore/syncer.ts";
+import type { AnyResource } from "../resources/schemas.ts";
+
+/** What this host should be, as far as is known. */
+export type HostFollowerReport = {
+  readonly resources: ReadonlyMap<string, AnyResource>;
+  readonly problems: readonly SyncProblem[];
+  /** "syncing" until the store was read once; "last-known-good" and "unreachable" while it cannot be. */
+  readonly state: "syncing" | "in-sync" | "last-known-good" | "unreachable";
+};
+
+export type HostFollowerOptions = {
+  readonly nodeName: string;
+  readonly datastore: Datastore;
+  readonly signal: AbortSignal;
+  /** The state of an earlier run, for a store that cannot be reached when the daemon starts. */
+  readonly lastKnownGood: () => HostState | undefined;
+  /** A new state; the same one is not told twice. */
+  readonly onHostState: (state: HostState) => void;
+  /** What is known of the store changed. */
+  readonly onReport: (report: HostFollowerReport) => void;
+  /** The state could not be computed; the one before stays in force. */
+  readonly onError: (error: Error) => void;
+};
+
+/** A store that says nothing for this long is taken for dead, and the last good state is used. */
+const SILENCE_MILLISECONDS = 5_000;
+
+/** Follows the datastore and computes from it what this host should be. Ends with the signal, and for nothing else. */
+export async function followHost(options: HostFollowerOptions): Promise<void> {
+  const follower = new HostFollower(options);
+  const silence = setTimeout(() => follower.useLastKnownGood(), SILENCE_MILLISECONDS);
+  try {
+    for await (const update of syncDatastore(options.datastore, { signal: options.signal })) {
+      clearTimeout(silence);
+      follower.take(update);
+    }
+  } finally {
+    clearTimeout(silence);
+  }
+}
+
+class HostFollower {
+  readonly #options: HostFollowerOptions;
+  #state: HostState | undefined;
+  #fromMemory = false;
+
+  constructor(options: HostFollowerOptions) {
+    this.#options = options;
+  }
+
+  take({ resources, problems, inSync, changed }: SyncUpdate): void {
+    if (!inSync && !this.#hasRead(resources)) this.useLastKnownGood();
+    if (this.#hasRead(resources) || inSync) {
+      const news = changed.size > 0 || this.#state === undefined || this.#fromMemory;
+      if (news) this.#compute(resources);
+    }
+    this.#options.onReport({
+      resources,
+      problems,
+      state: inSync ? "in-sync" : this.#fromMemory ? "last-known-good" : "unreachable",
+    });
+  }
+
+  /** Only at the start: later, the state in force is as good as the one in memory. */
+  useLastKnownGood(): void {
+    if (this.#state !== undefined) return;
+    const state = this.#options.lastKnownGood();
+    if (state === undefined) return;
+    this.#fromMemory = true;
+    this.#state = state;
+    this.#options.onHostState(state);
+  }
+
+  /** An empty map out of sync is a store that was never read. */
+  #hasRead(resources: SyncUpdate["resources"]): boolean {
+    return resources.size > 0;
+  }
+
+  #compute(resources: SyncUpdate["resources"]): void {
+    try {
+      const { nodeName } = this.#options;
+      const state = computeHostState({ nodeName, resources: resources.values() });
+      this.#fromMemory = false;
+      if (isDeepStrictEqual(state, this.#state)) return;
+      this.#state = state;
+      this.#options.onHostState(state);
+    } catch (error) {
+      this.#options.onError(error instanceof Error ? error : new Error(String(error)));
+    }
+  }
+}

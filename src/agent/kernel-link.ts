@@ -1,0 +1,143 @@
+import type { BestRouteBatch } from "../../protocol/rib/best-route-batch.ts";
+import type { Family } from "../../protocol/types/family.ts";
+import type { IpAddress } from "../../protocol/types/ip-address.ts";
+import { parseIpAddress } from "../../protocol/types/ip-address.ts";
+import { unreachable } from "../../protocol/types/never.ts";
+import type { KernelReport } from "../api/api-types.ts";
+import type { HostState } from "../calc/host-state.ts";
+import { RouteWorkerClient } from "../dataplane/route-worker-client.ts";
+import type {
+  FromRouteWorker,
+  InterfaceState,
+  RouteStatus,
+  RouteWorkerOptions,
+} from "../dataplane/route-worker-messages.ts";
+import type { EventLog } from "./event-log.ts";
+
+/** What the kernel worker found at its start. */
+export type KernelReady = Pick<FromRouteWorker & { readonly type: "ready" }, "preserved">;
+
+export type KernelLinkOptions = {
+  readonly worker: RouteWorkerOptions;
+  readonly log: EventLog;
+  /** First start only: what an earlier process left behind. */
+  readonly onReady: (ready: KernelReady) => void;
+  /** A new worker knows nothing: best routes must be listed again. */
+  readonly onForgotten: () => void;
+  readonly onNextHops: (message: FromRouteWorker & { readonly type: "nextHops" }) => void;
+  readonly onInterfaceDown: (message: FromRouteWorker & { readonly type: "interfaceDown" }) => void;
+  /** Addresses of this host changed. */
+  readonly onOwnAddresses: (addresses: readonly IpAddress[]) => void;
+};
+
+const NOTHING_YET: RouteStatus = {
+  desired: 0,
+  installed: 0,
+  pendingCount: 0,
+  pending: [],
+  unresolvedNextHops: [],
+  routesPerSecond: 0,
+  lagMilliseconds: 0,
+};
+
+/** The agent's view of the kernel worker: what it was told, what it said, and whether it lives. */
+export class KernelLink {
+  readonly #options: KernelLinkOptions;
+  readonly #client: RouteWorkerClient;
+  #state: KernelReport["state"] = "starting";
+  #detail: string | undefined;
+  #status = NOTHING_YET;
+  #interfaces: readonly InterfaceState[] = [];
+  #wasReady = false;
+
+  constructor(options: KernelLinkOptions) {
+    this.#options = options;
+    this.#client = new RouteWorkerClient({
+      worker: options.worker,
+      onMessage: (message) => this.#onMessage(message),
+      onCrash: ({ error, restartMilliseconds }) => {
+        this.#state = "failed";
+        this.#detail = error.message;
+        options.log.log("error", "kernel.crashed", {
+          error: error.stack ?? error.message,
+          restartMilliseconds,
+        });
+      },
+    });
+  }
+
+  installLocal({ workloads, blackholes, staticRoutes, routeMetric }: HostState): void {
+    const local = { workloads, blackholes, staticRoutes, routeMetric };
+    this.#client.post({ type: "local", local });
+  }
+
+  installBestRoutes(batch: BestRouteBatch): void {
+    this.#client.post({ type: "bestRoutes", batch });
+  }
+
+  trackNextHops(nextHops: readonly IpAddress[]): void {
+    this.#client.post({ type: "trackNextHops", nextHops });
+  }
+
+  sweep(family: Family): void {
+    this.#client.post({ type: "sweep", family });
+  }
+
+  stop(options: { readonly cleanup: boolean }): Promise<void> {
+    return this.#client.stop(options);
+  }
+
+  report(): KernelReport {
+    return {
+      state: this.#state,
+      ...(this.#detail !== undefined && { detail: this.#detail }),
+      ...this.#status,
+      interfaces: this.#interfaces,
+    };
+  }
+
+  #onMessage(message: FromRouteWorker): void {
+    switch (message.type) {
+      case "ready":
+        this.#onReady(message);
+        break;
+      case "nextHops":
+        this.#options.onNextHops(message);
+        break;
+      case "links":
+        this.#interfaces = message.interfaces;
+        this.#options.onOwnAddresses(addressesOf(message.interfaces));
+        break;
+      case "interfaceDown":
+        this.#options.onInterfaceDown(message);
+        break;
+      case "progress":
+        this.#status = message.status;
+        break;
+      case "log":
+        this.#options.log.log(message.level, message.name, message.fields);
+        break;
+      case "stopped":
+        this.#state = "stopped";
+        break;
+      default:
+        unreachable(message);
+    }
+  }
+
+  #onReady({ preserved, ownAddresses }: FromRouteWorker & { readonly type: "ready" }): void {
+    this.#state = "running";
+    this.#detail = undefined;
+    this.#options.onOwnAddresses(ownAddresses);
+    if (this.#wasReady) this.#options.onForgotten();
+    else this.#options.onReady({ preserved });
+    this.#wasReady = true;
+  }
+}
+
+/** Addresses may come with their prefix length. */
+function addressesOf(interfaces: readonly InterfaceState[]): IpAddress[] {
+  return interfaces.flatMap(({ addresses }) =>
+    addresses.flatMap((text) => parseIpAddress(text.replace(/\/.*$/, "")) ?? []),
+  );
+}

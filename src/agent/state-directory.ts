@@ -1,0 +1,115 @@
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { HostState } from "../calc/host-state.ts";
+
+/** Bumped when a file of an older version must not be read. */
+const FORMAT = 1;
+const PEERS_FILE = "peers-up.json";
+const HOST_FILE = "host-state.json";
+const CRASH_PREFIX = "crash-";
+/** Crash files kept; the oldest goes first. */
+const MOST_CRASHES = 10;
+
+/** One crash, as it is written down. */
+export type CrashReport = {
+  readonly version: string;
+  readonly nodeVersion: string;
+  readonly at: string;
+  readonly error: string;
+  /** The peer whose bytes were being processed, by address. */
+  readonly peer?: string;
+  readonly inputs: readonly object[];
+  readonly events: readonly object[];
+};
+
+/**
+ * What the daemon remembers from one run to the next: which peers were up, the last host state that was good, and
+ * crashes. Files are replaced in one step and are for root only, because a host state holds keys. What cannot be read
+ * counts as not there: a memory must never keep the daemon from running.
+ */
+export class StateDirectory {
+  readonly #path: string;
+  readonly #onError: (error: Error) => void;
+
+  constructor(path: string, onError: (error: Error) => void) {
+    this.#path = path;
+    this.#onError = onError;
+    this.#attempt(() => mkdirSync(path, { recursive: true, mode: 0o700 }));
+  }
+
+  /** Names of the peers that were up when this was last written. */
+  peersUp(): string[] {
+    const names = this.#read(PEERS_FILE)?.["peers"];
+    return Array.isArray(names) ? names.filter((name) => typeof name === "string") : [];
+  }
+
+  rememberPeersUp(peers: readonly string[]): void {
+    this.#write(PEERS_FILE, { format: FORMAT, peers });
+  }
+
+  /** The last good state of this node; of no other, should the host have been renamed. */
+  lastKnownGood(nodeName: string): HostState | undefined {
+    const file = this.#read(HOST_FILE);
+    const state = file?.["state"] as HostState | undefined;
+    return state?.nodeName === nodeName ? state : undefined;
+  }
+
+  rememberHostState(state: HostState): void {
+    this.#write(HOST_FILE, { format: FORMAT, state });
+  }
+
+  /** After a shutdown the next start is a first start: nobody is waited for. */
+  forgetPeersUp(): void {
+    this.#attempt(() => rmSync(join(this.#path, PEERS_FILE), { force: true }));
+  }
+
+  /** Writes a crash file and returns its path. */
+  rememberCrash(report: CrashReport): string | undefined {
+    const name = `${CRASH_PREFIX}${report.at.replaceAll(":", "")}.json`;
+    this.#write(name, report);
+    for (const old of this.#crashFiles().slice(0, -MOST_CRASHES)) {
+      this.#attempt(() => rmSync(join(this.#path, old), { force: true }));
+    }
+    return join(this.#path, name);
+  }
+
+  /** Crashes, oldest first. */
+  crashes(): Partial<CrashReport>[] {
+    return this.#crashFiles().map((name): Partial<CrashReport> => this.#read(name) ?? {});
+  }
+
+  #crashFiles(): string[] {
+    const names = this.#attempt(() => readdirSync(this.#path)) ?? [];
+    return names.filter((name) => name.startsWith(CRASH_PREFIX)).sort();
+  }
+
+  #read(name: string): { readonly [field: string]: unknown } | undefined {
+    try {
+      const value: unknown = JSON.parse(readFileSync(join(this.#path, name), "utf8"));
+      return typeof value === "object" && value !== null ? { ...value } : undefined;
+    } catch (error) {
+      const missing = (error as NodeJS.ErrnoException).code === "ENOENT";
+      // A parser quotes what it read, and this file may hold keys: only the kind of error is told.
+      if (!missing)
+        this.#onError(new Error(`cannot read ${name}`, { cause: (error as Error).name }));
+      return undefined;
+    }
+  }
+
+  #write(name: string, value: object): void {
+    const file = join(this.#path, name);
+    this.#attempt(() => {
+      writeFileSync(`${file}.new`, `${JSON.stringify(value)}\n`, { mode: 0o600 });
+      renameSync(`${file}.new`, file);
+    });
+  }
+
+  #attempt<Result>(act: () => Result): Result | undefined {
+    try {
+      return act();
+    } catch (error) {
+      this.#onError(error as Error);
+      return undefined;
+    }
+  }
+}
