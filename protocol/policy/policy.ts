@@ -1,5 +1,6 @@
 import type { Asn } from "../types/asn.ts";
 import type { Community, LargeCommunity } from "../types/community.ts";
+import type { Family } from "../types/family.ts";
 import type { Prefix } from "../types/prefix.ts";
 
 /**
@@ -21,6 +22,8 @@ export type PolicyRule = {
 };
 
 export type PolicyMatch = {
+  /** Routes of this family only. A policy serves both families of a session, and a BGPFilter has rules for each. */
+  readonly family?: Family;
   /** Prefix relation as in Calico's BGPFilter; bounds are those of the route's prefix length, both included. */
   readonly prefix?: {
     readonly cidr: Prefix;
