@@ -1,37 +1,369 @@
+import { join } from "node:path";
+import type { BestRouteBatch } from "../../protocol/rib/best-route-batch.ts";
+import { type Family, IPV4_UNICAST, IPV6_UNICAST } from "../../protocol/types/family.ts";
+import type { IpAddress } from "../../protocol/types/ip-address.ts";
 import { unreachable } from "../../protocol/types/never.ts";
+import type { PendingChange } from "../kernel/link-driver.ts";
+import { LinkTable } from "../kernel/link-table.ts";
+import { enterNetworkNamespace } from "../kernel/native/network-namespace.ts";
+import type { KernelEvent } from "../kernel/netlink/kernel-event.ts";
+import { GROUP, SCOPE } from "../kernel/netlink/netlink-constants.ts";
+import { NetlinkMonitor } from "../kernel/netlink/netlink-monitor.ts";
+import { NetlinkSocket } from "../kernel/netlink/netlink-socket.ts";
+import { AUDIT_INTERVAL_SECONDS, RouteDriver } from "../kernel/route-driver.ts";
+import { SysctlDriver } from "../kernel/sysctl-driver.ts";
+import { BestRoutes } from "./best-routes.ts";
+import { NextHopFeed } from "./next-hop-feed.ts";
+import { NextHopResolver } from "./next-hop-resolver.ts";
+import { ownResolvingRoutes, ownRoutes, staticGateways } from "./own-routes.ts";
+import { ProgressReport, type RouteSpeed } from "./progress-report.ts";
 import type {
   FromRouteWorker,
+  LocalDataplane,
+  RouteStatus,
   RouteWorkerOptions,
   ToRouteWorker,
 } from "./route-worker-messages.ts";
+import { WorkloadInterfaces } from "./workload-interfaces.ts";
 
-/** The whole dataplane of one host, as the worker thread runs it: messages in, messages out. */
+/** So many routes are written before messages and notifications get their turn: some 10 ms. */
+const SLICE_ROUTES = 2_000;
+const PENDING_SAMPLE = 20;
+const UNRESOLVED_SAMPLE = 100;
+const FIRST_RETRY_MILLISECONDS = 500;
+const LONGEST_RETRY_MILLISECONDS = 30_000;
+/** Confirming dumps may take this part of the thread's time, however busy others are with the tables. */
+const DUMP_TIME_SHARE = 0.1;
+
+const MONITORED_GROUPS = [
+  GROUP.link,
+  GROUP.ipv4Address,
+  GROUP.ipv6Address,
+  GROUP.ipv4Route,
+  GROUP.ipv6Route,
+];
+
+/**
+ * The whole dataplane of one host, as the worker thread runs it: messages in, messages out. Desired state comes from the
+ * main thread, actual state from the kernel; either only marks what is dirty, and one loop (#work) does in slices what
+ * follows from it, in the order: what is there, what next hops resolve to, what this host wants, what differs.
+ */
 export class Dataplane {
   readonly #send: (message: FromRouteWorker) => void;
+  /** Writes routes only; its own doings come back to nobody. */
+  readonly #routeSocket: NetlinkSocket;
+  readonly #hostSocket: NetlinkSocket;
+  readonly #monitor: NetlinkMonitor;
+  readonly #links = new LinkTable();
+  readonly #resolver = new NextHopResolver();
+  readonly #feed: NextHopFeed;
+  readonly #driver: RouteDriver;
+  readonly #bestRoutes: BestRoutes;
+  readonly #workloads: WorkloadInterfaces;
+  readonly #progress = new ProgressReport((speed) =>
+    this.#send({ type: "progress", status: this.#status(speed) }),
+  );
+  readonly #auditTimer: NodeJS.Timeout;
 
-  constructor(send: (message: FromRouteWorker) => void) {
+  #local: LocalDataplane | undefined;
+  /** What came before the first `local`: without it neither precedence nor metric is known. */
+  #early: (BestRouteBatch | Family)[] = [];
+  #tracked: ReadonlySet<IpAddress> = new Set();
+  #resolutionIsDirty = false;
+  #localIsDirty = false;
+  #linksAreNews = false;
+  #hostPending: readonly PendingChange[] = [];
+  #ownRoutesPending: readonly PendingChange[] = [];
+  #work: NodeJS.Immediate | undefined;
+  #retryTimer: NodeJS.Timeout | undefined;
+  #retryMilliseconds = FIRST_RETRY_MILLISECONDS;
+  #dumpTimer: NodeJS.Timeout | undefined;
+  #nextDumpAt = 0;
+
+  constructor(options: RouteWorkerOptions, send: (message: FromRouteWorker) => void) {
     this.#send = send;
+    if (options.networkNamespace !== undefined) enterNetworkNamespace(options.networkNamespace);
+    const { routeProtocol, table } = options;
+    this.#routeSocket = new NetlinkSocket();
+    this.#hostSocket = new NetlinkSocket();
+    this.#feed = new NextHopFeed({ resolver: this.#resolver, links: this.#links, routeProtocol });
+    this.#driver = new RouteDriver({ socket: this.#routeSocket, protocol: routeProtocol, table });
+    this.#bestRoutes = new BestRoutes(this.#driver, this.#resolver);
+    this.#workloads = new WorkloadInterfaces({
+      socket: this.#hostSocket,
+      links: this.#links,
+      protocol: routeProtocol,
+      sysctls: new SysctlDriver({ stateFile: join(options.stateDirectory, "sysctls.json") }),
+    });
+    // Listening begins before the first dump, so that nothing falls between them.
+    this.#monitor = new NetlinkMonitor({
+      groups: MONITORED_GROUPS,
+      ignorePortIds: [this.#routeSocket.portId],
+      onEvent: (event) => this.#handleKernelEvent(event),
+      onOverrun: () => this.#audit("overrun"),
+      onError: (error) => {
+        throw error;
+      },
+    });
+    this.#auditTimer = setInterval(() => this.#audit("interval"), AUDIT_INTERVAL_SECONDS * 1000);
+    this.#adopt();
   }
 
   handle(message: ToRouteWorker): void {
     switch (message.type) {
       case "start":
-        this.#start(message.options);
-        break;
+        throw new Error("the dataplane is started once");
       case "bestRoutes":
+        if (this.#local === undefined) this.#early.push(message.batch);
+        else this.#handleBestRoutes(message.batch, this.#local);
+        break;
       case "local":
+        this.#handleLocal(message.local);
+        break;
       case "trackNextHops":
+        this.#track(message.nextHops);
+        break;
       case "sweep":
+        if (this.#local === undefined) this.#early.push(message.family);
+        else this.#sweep(message.family);
         break;
       case "stop":
-        this.#send({ type: "stopped" });
+        this.#stop(message.cleanup);
         break;
       default:
         unreachable(message);
     }
   }
 
-  #start(_options: RouteWorkerOptions): void {
-    this.#send({ type: "ready", preserved: [], ownAddresses: [] });
+  #adopt(): void {
+    const found = this.#driver.adopt();
+    this.#feed.loadLinks(this.#hostSocket);
+    this.#feed.loadRoutes(this.#hostSocket);
+    const preserved: Family[] = [];
+    if (found.ipv4 > 0) preserved.push(IPV4_UNICAST);
+    if (found.ipv6 > 0) preserved.push(IPV6_UNICAST);
+    this.#log("info", "routes.adopted", found);
+    this.#send({ type: "ready", preserved, ownAddresses: this.#ownAddresses() });
+    this.#reportLinks();
+  }
+
+  #ownAddresses(): IpAddress[] {
+    const ours = Array.from(this.#links.addresses()).filter(({ scope }) => scope !== SCOPE.host);
+    return [...new Set(ours.map(({ address }) => address))];
+  }
+
+  #handleBestRoutes(batch: BestRouteBatch, { routeMetric }: LocalDataplane): void {
+    const metric = batch.family === IPV4_UNICAST ? routeMetric.ipv4 : routeMetric.ipv6;
+    this.#bestRoutes.handle(batch, { metric });
+    this.#wake();
+  }
+
+  #handleLocal(local: LocalDataplane): void {
+    this.#local = local;
+    this.#workloads.setDesired(local.workloads);
+    this.#localIsDirty = true;
+    this.#resolutionIsDirty = true;
+    const early = this.#early;
+    this.#early = [];
+    for (const waiting of early) {
+      if (typeof waiting === "object") this.#handleBestRoutes(waiting, local);
+      else this.#sweep(waiting);
+    }
+    this.#wake();
+  }
+
+  #sweep(family: Family): void {
+    this.#bestRoutes.sweep(family);
+    this.#wake();
+  }
+
+  /** Next hops that are new get their first answer now, whatever it is. */
+  #track(nextHops: readonly IpAddress[]): void {
+    const added = nextHops.filter((nextHop) => !this.#tracked.has(nextHop));
+    this.#tracked = new Set(nextHops);
+    if (added.length > 0) this.#reportNextHops(added);
+    // Their interfaces may be uplinks that nobody used before.
+    this.#localIsDirty = true;
+    this.#wake();
+  }
+
+  #handleKernelEvent(event: KernelEvent): void {
+    const change = this.#feed.handle(event);
+    if (change.down !== undefined) this.#send({ type: "interfaceDown", ...change.down });
+    if (change.resolution) this.#resolutionIsDirty = true;
+    if (change.links) {
+      this.#linksAreNews = true;
+      this.#localIsDirty = true;
+      this.#driver.retry();
+    }
+    const driverHasWork = this.#driver.handle(event);
+    if (change.resolution || change.links || driverHasWork) this.#wake();
+  }
+
+  #audit(reason: "interval" | "overrun"): void {
+    this.#log(reason === "overrun" ? "warn" : "debug", "kernel.audit", { reason });
+    for (const down of this.#feed.loadLinks(this.#hostSocket))
+      this.#send({ type: "interfaceDown", ...down });
+    this.#feed.loadRoutes(this.#hostSocket);
+    this.#driver.audit();
+    this.#resolutionIsDirty = true;
+    this.#localIsDirty = true;
+    this.#linksAreNews = true;
+    this.#wake();
+  }
+
+  #wake(): void {
+    this.#progress.workArrived();
+    this.#work ??= setImmediate(() => {
+      this.#work = undefined;
+      this.#slice();
+    });
+  }
+
+  #slice(): void {
+    if (this.#feed.routesAreDoubtful) this.#confirmRoutes();
+    if (this.#localIsDirty) this.#applyHost();
+    if (this.#resolutionIsDirty) this.#refreshNextHops();
+    if (this.#linksAreNews) this.#reportLinks();
+    const progress = this.#driver.apply({ maxRoutes: SLICE_ROUTES });
+    this.#progress.applied(progress);
+    if (progress.remaining > 0) this.#wake();
+    else this.#scheduleRetry();
+  }
+
+  /** Reads others' routes again, soon but not all the time: with a million routes a dump takes a second. */
+  #confirmRoutes(): void {
+    const startedAt = performance.now();
+    if (startedAt < this.#nextDumpAt) {
+      this.#dumpTimer ??= setTimeout(() => {
+        this.#dumpTimer = undefined;
+        this.#wake();
+      }, this.#nextDumpAt - startedAt);
+      return;
+    }
+    this.#feed.loadRoutes(this.#hostSocket);
+    this.#resolutionIsDirty = true;
+    const now = performance.now();
+    this.#nextDumpAt = now + (now - startedAt) / DUMP_TIME_SHARE;
+  }
+
+  /** Interfaces of workloads first: only what is there and up can be routed to. */
+  #applyHost(): void {
+    this.#localIsDirty = false;
+    const local = this.#local;
+    if (local === undefined) return;
+    const uplinks = [...this.#resolver.uplinks()].flatMap(
+      (index) => this.#links.byIndex(index)?.name ?? [],
+    );
+    this.#hostPending = this.#workloads.apply({ uplinks });
+    this.#resolver.setOwnRoutes(ownResolvingRoutes(local, this.#workloads.reachable()));
+    this.#resolutionIsDirty = true;
+    this.#applyOwnRoutes(local);
+  }
+
+  #applyOwnRoutes(local: LocalDataplane): void {
+    const { bySource, pending } = ownRoutes(local, this.#workloads.reachable(), this.#resolver);
+    this.#driver.setOwnRoutes("local", bySource.local);
+    this.#driver.setOwnRoutes("static", bySource.static);
+    this.#driver.setOwnRoutes("blackhole", bySource.blackhole);
+    this.#ownRoutesPending = pending;
+  }
+
+  #refreshNextHops(): void {
+    this.#resolutionIsDirty = false;
+    const used = this.#bestRoutes.nextHops();
+    const gateways = new Set(this.#local ? staticGateways(this.#local) : []);
+    const changed = this.#resolver.refresh(
+      (nextHop) => this.#tracked.has(nextHop) || used.has(nextHop) || gateways.has(nextHop),
+    );
+    if (changed.length === 0) return;
+    // Another interface may be an uplink now.
+    this.#localIsDirty = true;
+    this.#wake();
+    this.#bestRoutes.nextHopsChanged(changed);
+    const tracked = changed.map(({ nextHop }) => nextHop).filter((one) => this.#tracked.has(one));
+    if (tracked.length > 0) this.#reportNextHops(tracked);
+    if (this.#local && changed.some(({ nextHop }) => gateways.has(nextHop)))
+      this.#applyOwnRoutes(this.#local);
+  }
+
+  #scheduleRetry(): void {
+    const { pendingCount } = this.#driver.status({ pendingLimit: 0 });
+    if (pendingCount + this.#otherPending().length === 0) {
+      this.#retryMilliseconds = FIRST_RETRY_MILLISECONDS;
+      return;
+    }
+    if (this.#retryTimer !== undefined) return;
+    this.#retryTimer = setTimeout(() => {
+      this.#retryTimer = undefined;
+      this.#driver.retry();
+      this.#localIsDirty = true;
+      this.#wake();
+    }, this.#retryMilliseconds);
+    this.#retryMilliseconds = Math.min(2 * this.#retryMilliseconds, LONGEST_RETRY_MILLISECONDS);
+  }
+
+  #otherPending(): readonly PendingChange[] {
+    return [...this.#hostPending, ...this.#ownRoutesPending];
+  }
+
+  #stop(cleanup: boolean): void {
+    clearInterval(this.#auditTimer);
+    clearTimeout(this.#retryTimer);
+    clearTimeout(this.#dumpTimer);
+    this.#progress.stop();
+    clearImmediate(this.#work);
+    this.#monitor.close();
+    if (cleanup) this.#cleanUp();
+    this.#routeSocket.close();
+    this.#hostSocket.close();
+    this.#send({ type: "stopped" });
+  }
+
+  #cleanUp(): void {
+    this.#driver.removeAll();
+    while (this.#driver.apply().remaining > 0);
+    this.#links.load(this.#hostSocket);
+    const left = this.#workloads.cleanUp();
+    const { pending } = this.#driver.status({ pendingLimit: PENDING_SAMPLE });
+    for (const { what, reason } of left) this.#log("error", "cleanup.failed", { what, reason });
+    for (const { route, reason } of pending)
+      this.#log("error", "cleanup.failed", { what: route, reason });
+  }
+
+  #reportNextHops(nextHops: readonly IpAddress[]): void {
+    const states = nextHops.map((nextHop) => {
+      const { reachable, metric, onLink } = this.#resolver.resolution(nextHop);
+      return { nextHop, reachable, metric, onLink };
+    });
+    this.#send({ type: "nextHops", nextHops: states });
+  }
+
+  #reportLinks(): void {
+    this.#linksAreNews = false;
+    const interfaces = Array.from(this.#links.links(), ({ name, index, up, carrier, mtu }) => {
+      const addresses = this.#links.addressesOf(index).map(({ address }) => address);
+      return { name, index, up, carrier, mtu, addresses };
+    });
+    this.#send({ type: "links", interfaces });
+  }
+
+  #status(speed: RouteSpeed): RouteStatus {
+    const routes = this.#driver.status({ pendingLimit: PENDING_SAMPLE });
+    const others = this.#otherPending().map(({ what, reason }) => ({ route: what, reason }));
+    const followed = new Set([...this.#tracked, ...this.#bestRoutes.nextHops()]);
+    const unresolved = [...followed].filter((one) => !this.#resolver.resolution(one).reachable);
+    return {
+      desired: routes.desired,
+      installed: routes.installed,
+      pendingCount: routes.pendingCount + others.length,
+      pending: [...others, ...routes.pending].slice(0, PENDING_SAMPLE),
+      unresolvedNextHops: unresolved.slice(0, UNRESOLVED_SAMPLE),
+      ...speed,
+    };
+  }
+
+  #log(level: "debug" | "info" | "warn" | "error", name: string, fields: object): void {
+    this.#send({ type: "log", level, name, fields: { ...fields } });
   }
 }

@@ -89,6 +89,19 @@ export class NextHopResolver {
     return changed;
   }
 
+  /** Interfaces that lead out: of followed next hops, and of default routes. */
+  uplinks(): Set<number> {
+    const indexes = new Set<number>();
+    for (const { gateways } of this.#resolutions.values())
+      for (const { interfaceIndex } of gateways) indexes.add(interfaceIndex);
+    for (const size of [4, 16] as const) {
+      const defaults = this.#main[size === 4 ? 4 : 6].get(new Uint8Array(size), 0) ?? [];
+      for (const { interfaceIndex } of defaults.flatMap(({ legs }) => legs))
+        if (interfaceIndex !== undefined) indexes.add(interfaceIndex);
+    }
+    return indexes;
+  }
+
   #resolve(nextHop: IpAddress): Resolution {
     // A link-local address means nothing without its interface, and a NEXT_HOP attribute has none. RFC 2545 §3.
     if (isLinkLocal(nextHop)) return unresolved(nextHop, "link-local next hop");

@@ -8,11 +8,16 @@ import type { FromRouteWorker, ToRouteWorker } from "./route-worker-messages.ts"
  */
 if (parentPort === null) throw new Error("the route worker runs as a worker thread");
 const port = parentPort;
+let dataplane: Dataplane | undefined;
 
-const dataplane = new Dataplane((message: FromRouteWorker) => {
-  port.postMessage(message);
-  // Nothing keeps the thread alive after its last word.
-  if (message.type === "stopped") port.close();
+port.on("message", (message: ToRouteWorker) => {
+  if (dataplane !== undefined) dataplane.handle(message);
+  else if (message.type === "start") dataplane = new Dataplane(message.options, send);
+  else throw new Error(`the first message must be "start", not "${message.type}"`);
 });
 
-port.on("message", (message: ToRouteWorker) => dataplane.handle(message));
+function send(message: FromRouteWorker): void {
+  port.postMessage(message);
+  // After its last word nothing keeps the thread alive.
+  if (message.type === "stopped") port.close();
+}
