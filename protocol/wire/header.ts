@@ -88,7 +88,7 @@ function leastOctets(type: number): number | undefined {
 }
 
 /** RFC 8654 §4: OPEN and KEEPALIVE keep their limits whatever was negotiated. */
-function mostOctets(type: number, extendedMessage: boolean): number {
+export function mostOctets(type: number, extendedMessage: boolean): number {
   if (type === MessageType.keepalive) return HEADER_OCTETS;
   const extended = extendedMessage && type !== MessageType.open;
   return extended ? MAX_EXTENDED_MESSAGE_OCTETS : MAX_MESSAGE_OCTETS;
