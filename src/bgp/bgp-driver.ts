@@ -79,6 +79,7 @@ export class BgpDriver {
   #workPending = false;
   #deadlineDue = false;
   #turnScheduled = false;
+  #current: SpeakerInput | undefined;
   #longSlices = 0;
   #closed = false;
   #onStopped: (() => void) | undefined;
@@ -176,6 +177,14 @@ export class BgpDriver {
     return this.#journal.lines();
   }
 
+  /** The address of the peer whose input is being processed, for a crash file. */
+  currentPeer(): IpAddress | undefined {
+    const input = this.#current;
+    return input !== undefined && "connection" in input
+      ? this.#connections.remoteAddressOf(input.connection)
+      : undefined;
+  }
+
   #scheduleTurn(): void {
     if (this.#turnScheduled || this.#closed) return;
     this.#turnScheduled = true;
@@ -186,8 +195,8 @@ export class BgpDriver {
       try {
         this.#turn();
       } catch (error) {
-        this.close();
         this.#outputs.failed(error instanceof Error ? error : new Error(String(error)));
+        this.close();
       }
     });
   }
@@ -235,9 +244,11 @@ export class BgpDriver {
   #handle(input: SpeakerInput): void {
     const now = this.#clock.now();
     this.#journal.record(now, input);
+    this.#current = input;
     const actions = this.#speaker.handle(input, now);
     this.#measure(input.type, now);
     for (const action of actions) this.#perform(action);
+    this.#current = undefined;
   }
 
   #perform(action: SpeakerAction): void {

@@ -5,6 +5,7 @@ import type {
   SpeakerAction,
   SpeakerInput,
 } from "../../protocol/speaker/speaker-io.ts";
+import type { IpAddress } from "../../protocol/types/ip-address.ts";
 import type { BgpSockets } from "./bgp-sockets.ts";
 import { Connection, type ConnectionHandlers } from "./connection.ts";
 import { tcpOptionsOf } from "./transport-options.ts";
@@ -104,6 +105,10 @@ export class ConnectionTable {
     } else if (input.type === "connectionClosed" || input.type === "connectionFailed") {
       this.#forget(input.connection);
     }
+  }
+
+  remoteAddressOf(id: ConnectionId): IpAddress | undefined {
+    return this.#open.get(id)?.remote.address;
   }
 
   markReady(id: ConnectionId): void {

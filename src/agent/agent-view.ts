@@ -1,0 +1,137 @@
+import { monitorEventLoopDelay } from "node:perf_hooks";
+import { formatRouterId } from "../../protocol/types/router-id.ts";
+import { ApiError } from "../api/api-error.ts";
+import type { ApiSource } from "../api/api-source.ts";
+import {
+  API_VERSION,
+  type DatastoreReport,
+  type LoopReport,
+  type Problem,
+  type StatusReport,
+} from "../api/api-types.ts";
+import { metricsText } from "../api/metrics.ts";
+import { peerReport } from "../api/reports.ts";
+import { processClock } from "../bgp/clock.ts";
+import { version } from "../lib/version.ts";
+import { withoutPasswords } from "../resources/password.ts";
+import type { Agent } from "./agent.ts";
+import { problemsOf } from "./health.ts";
+
+/** How exactly the event loop's delay is measured; finer would wake an idle host for nothing. */
+const LAG_RESOLUTION_MILLISECONDS = 20;
+
+/** The daemon as its API shows it. */
+export function apiSourceOf(agent: Agent): ApiSource {
+  const lag = monitorEventLoopDelay({ resolution: LAG_RESOLUTION_MILLISECONDS });
+  lag.enable();
+  const loop = () => loopReport(agent, lag);
+  const status = () => statusReport(agent, loop());
+  const peers = () => agent.speaker.peers().map((peer) => peerReport(peer, wallClock));
+  return {
+    status,
+    peers,
+    routes: (query) => agent.speaker.routes(query),
+    resources: (kind) =>
+      [...agent.report.resources.values()]
+        .filter((resource) => resource.kind === kind)
+        .map((resource) => withoutPasswords(resource)),
+    kernel: () => agent.kernel.report(),
+    events: (query) =>
+      agent.log.recent(query).map((event) => ({ ...event, at: event.at.toISOString() })),
+    metrics: () =>
+      metricsText({
+        status: status(),
+        speaker: agent.speaker.status(),
+        peers: peers(),
+        counters: agent.log.counters(),
+        lastConfiguredSeconds: agent.configuredAt && agent.configuredAt.getTime() / 1000,
+        process: processReport(),
+        nodeVersion: process.version,
+      }),
+    resetPeer: (peer, message) => {
+      refuseWhileStopping(agent);
+      agent.log.log("info", "operator.reset", { peer });
+      const command = {
+        type: "resetPeer",
+        peer,
+        ...(message !== undefined && { message }),
+      } as const;
+      agent.driver.feed({ type: "operator", command });
+    },
+    refreshPeer: (peer, direction) => {
+      refuseWhileStopping(agent);
+      agent.log.log("info", "operator.refresh", { peer, direction });
+      agent.driver.feed({ type: "operator", command: { type: "refreshPeer", peer, direction } });
+    },
+    stop: (request) => agent.stopAndEnd(request),
+  };
+}
+
+function statusReport(agent: Agent, loop: LoopReport): StatusReport {
+  const { asn, routerId, peers, originated } = agent.speaker.status();
+  const problems = problemsOf(agent);
+  return {
+    apiVersion: API_VERSION,
+    kind: "Status",
+    node: agent.config.nodeName,
+    version: version(),
+    pid: process.pid,
+    startedAt: agent.startedAt.toISOString(),
+    health: healthOf(agent, problems),
+    problems,
+    ...(asn !== undefined && { asn }),
+    ...(routerId !== undefined && { routerId: formatRouterId(routerId) }),
+    datastore: datastoreReport(agent),
+    sessions: peers,
+    originated,
+    workloads: agent.host?.workloads.length ?? 0,
+    kernel: agent.kernel.report(),
+    loop,
+  };
+}
+
+function healthOf(agent: Agent, problems: readonly Problem[]): StatusReport["health"] {
+  if (agent.stopping) return "stopping";
+  if (agent.host === undefined) return "starting";
+  return problems.length === 0 ? "ok" : "degraded";
+}
+
+function datastoreReport({ config: { datastore }, report }: Agent): DatastoreReport {
+  const location = datastore.type === "directory" ? datastore.path : datastore.endpoints.join(",");
+  const detail = report.problems.find(({ where }) => where === "datastore")?.message;
+  return {
+    type: datastore.type,
+    location,
+    state: report.state,
+    ...(detail !== undefined && { detail }),
+  };
+}
+
+function loopReport(agent: Agent, lag: ReturnType<typeof monitorEventLoopDelay>): LoopReport {
+  const { longSlices, workBudget } = agent.driver.statistics();
+  // The histogram counts the timer's own period.
+  const milliseconds = (nanoseconds: number) =>
+    Math.max(0, Math.round(nanoseconds / 1e5) / 10 - LAG_RESOLUTION_MILLISECONDS);
+  return {
+    lagP50Milliseconds: milliseconds(lag.percentile(50)),
+    lagP99Milliseconds: milliseconds(lag.percentile(99)),
+    lagMaxMilliseconds: milliseconds(lag.max),
+    longSlices,
+    workBudget,
+  };
+}
+
+function processReport(): { readonly residentBytes: number; readonly cpuSeconds: number } {
+  const { user, system } = process.cpuUsage();
+  return { residentBytes: process.memoryUsage.rss(), cpuSeconds: (user + system) / 1e6 };
+}
+
+/** The speaker's clock began with the process; people want the time of day. */
+function wallClock(instant: number): string {
+  return new Date(Date.now() - (processClock.now() - instant)).toISOString();
+}
+
+function refuseWhileStopping(agent: Agent): void {
+  if (!agent.stopping) return;
+  throw new ApiError({ code: "not-ready", what: "the daemon is stopping" });
+}

@@ -1,0 +1,344 @@
+/*
+ * The composition root: the only place that knows every part. Desired state flows one way,
+ *
+ *   datastore → calc → HostState ─┬→ speaker (configure, originated) ── best routes, next hops → kernel worker
+ *                                 └→ kernel worker (workloads, blackholes, static routes)
+ *
+ * and what is comes back: next hops and lost interfaces to the speaker, everything to the event log and the API. The
+ * speaker is configured when two things are known: what the kernel still holds of an earlier run (graceful restart), and
+ * what this host should be. An OPEN before that would make peers flush us, so there is none.
+ */
+import { Speaker } from "../../protocol/speaker/speaker.ts";
+import type { SpeakerConfig } from "../../protocol/speaker/speaker-config.ts";
+import type { SpeakerEvent } from "../../protocol/speaker/speaker-io.ts";
+import type { Family } from "../../protocol/types/family.ts";
+import type { IpAddress } from "../../protocol/types/ip-address.ts";
+import { ApiServer } from "../api/api-server.ts";
+import type { StopRequest } from "../api/api-types.ts";
+import { BgpDriver } from "../bgp/bgp-driver.ts";
+import { processClock } from "../bgp/clock.ts";
+import { nativeBgpSockets } from "../bgp/native-bgp-sockets.ts";
+import type { HostState } from "../calc/host-state.ts";
+import { DirectoryDatastore } from "../datastore/directory/directory-datastore.ts";
+import { warmThreadPool } from "../kernel/native/network-namespace.ts";
+import { version } from "../lib/version.ts";
+import type { AgentConfig } from "./agent-config.ts";
+import { apiSourceOf } from "./agent-view.ts";
+import { EventLog, type LogDestination } from "./event-log.ts";
+import { type HeldPeers, holdPeers } from "./held-peers.ts";
+import { followHost, type HostFollowerReport } from "./host-follower.ts";
+import { KernelLink, type KernelReady } from "./kernel-link.ts";
+import { PeersUp } from "./peers-up.ts";
+import { StateDirectory } from "./state-directory.ts";
+
+/** How an Agent is made. */
+export type AgentOptions = {
+  readonly config: AgentConfig;
+  readonly logDestination?: LogDestination;
+  /** The process should end: after a stop that the API asked for, or because of a bug. */
+  readonly onEnd: (end: AgentEnd) => void;
+};
+
+export type AgentEnd =
+  | { readonly reason: "stopped" }
+  | { readonly reason: "bug"; readonly error: Error };
+
+/** A kernel that does not answer by then is not waited for: its routes count as not preserved. */
+const KERNEL_MILLISECONDS = 10_000;
+/** RFC 4724 §4.1: Selection_Deferral_Timer. */
+const SELECTION_DEFERRAL_SECONDS = 10;
+/** A kernel worker that does not say goodbye by then is left alone; its routes are adopted by the next one. */
+const KERNEL_STOP_MILLISECONDS = 10_000;
+
+/** One running daemon. */
+export class Agent {
+  readonly config: AgentConfig;
+  readonly log: EventLog;
+  readonly speaker: Speaker;
+  readonly driver: BgpDriver;
+  readonly kernel: KernelLink;
+  readonly startedAt = new Date();
+  readonly #options: AgentOptions;
+  readonly #state: StateDirectory;
+  readonly #peersUp: PeersUp;
+  readonly #held: HeldPeers;
+  readonly #datastore: DirectoryDatastore;
+  readonly #abort = new AbortController();
+  readonly #pendingSweeps = new Set<Family>();
+  #api: ApiServer | undefined;
+  #kernelTimer: NodeJS.Timeout | undefined;
+  #kernelReady: KernelReady | undefined;
+  #restarting: SpeakerConfig["gracefulRestart"];
+  #host: HostState | undefined;
+  #report: HostFollowerReport = { resources: new Map(), problems: [], state: "syncing" };
+  #ownAddresses: readonly IpAddress[] = [];
+  #configuredAt: Date | undefined;
+  #stopping: Promise<void> | undefined;
+
+  private constructor(options: AgentOptions) {
+    const { config } = options;
+    this.config = config;
+    this.#options = options;
+    this.log = new EventLog({
+      level: config.logLevel,
+      ...(options.logDestination && { destination: options.logDestination }),
+    });
+    this.#state = new StateDirectory(config.stateDirectory, (error) =>
+      this.log.log("warn", "state.failed", {
+        error: error.message,
+        cause: String(error.cause ?? ""),
+      }),
+    );
+    this.#held = holdPeers(this.#state.crashes(), this.startedAt);
+    this.speaker = new Speaker({ random: Math.random });
+    this.#peersUp = new PeersUp(this.#state, () => this.speaker.peers());
+    this.driver = this.#makeDriver();
+    this.kernel = this.#makeKernel();
+    this.#datastore = new DirectoryDatastore({ directory: directoryOf(config) });
+  }
+
+  /** Starts everything and resolves when the API answers; sessions come up when they can. */
+  static async start(options: AgentOptions): Promise<Agent> {
+    await warmThreadPool();
+    const agent = new Agent(options);
+    agent.log.log("info", "agent.start", {
+      version: version(),
+      node: agent.config.nodeName,
+      pid: process.pid,
+    });
+    await agent.#serve();
+    agent.#follow();
+    return agent;
+  }
+
+  /** What this host should be, when it is known. */
+  get host(): HostState | undefined {
+    return this.#host;
+  }
+
+  get report(): HostFollowerReport {
+    return this.#report;
+  }
+
+  get heldPeers(): HeldPeers {
+    return this.#held;
+  }
+
+  /** When resources last changed what this host does. */
+  get configuredAt(): Date | undefined {
+    return this.#configuredAt;
+  }
+
+  get stopping(): boolean {
+    return this.#stopping !== undefined;
+  }
+
+  /** Stops and resolves when nothing of the daemon is left but what should stay. */
+  stop(request: StopRequest): Promise<void> {
+    this.#stopping ??= this.#stop(request);
+    return this.#stopping;
+  }
+
+  /** Stops as the API asked and ends the process; the answer to the request goes out first. */
+  stopAndEnd(request: StopRequest): void {
+    setImmediate(() => {
+      void this.stop(request).then(() => this.#options.onEnd({ reason: "stopped" }));
+    });
+  }
+
+  /** A bug: writes down what is known and leaves. Kernel routes stay, and sessions end without a Cease. */
+  crash(error: Error): void {
+    this.#peersUp.freeze();
+    const peer = this.driver.currentPeer();
+    const file = this.#state.rememberCrash({
+      version: version(),
+      nodeVersion: process.version,
+      at: new Date().toISOString(),
+      error: error.stack ?? error.message,
+      ...(peer !== undefined && { peer }),
+      inputs: this.driver.journal(),
+      events: this.log.recent({ limit: 100 }),
+    });
+    this.log.log("error", "agent.crash", { error: error.stack, file });
+    this.log.flush();
+    this.#options.onEnd({ reason: "bug", error });
+  }
+
+  async #stop({ mode, cleanup, message }: StopRequest): Promise<void> {
+    this.log.log("info", "agent.stop", { mode, cleanup });
+    clearTimeout(this.#kernelTimer);
+    this.#abort.abort();
+    this.#peersUp.freeze();
+    await this.driver.stop(mode, message);
+    await withinTime(this.kernel.stop({ cleanup }), KERNEL_STOP_MILLISECONDS);
+    if (mode === "shutdown") this.#state.forgetPeersUp();
+    await this.#api?.close();
+    await this.#datastore.close();
+    this.log.log("info", "agent.stopped");
+    this.log.flush();
+  }
+
+  #makeDriver(): BgpDriver {
+    const { networkNamespace } = this.config;
+    return new BgpDriver({
+      speaker: this.speaker,
+      clock: processClock,
+      sockets: nativeBgpSockets(
+        networkNamespace === undefined ? {} : { namespace: networkNamespace },
+      ),
+      outputs: {
+        event: (event) => this.#onSpeakerEvent(event),
+        // Sessions that end in a stop withdraw everything, but routes stay, or are cleaned up as a whole.
+        bestRoutes: (batch) => {
+          if (!this.stopping) this.kernel.installBestRoutes(batch);
+        },
+        trackNextHops: (nextHops) => this.kernel.trackNextHops(nextHops),
+        familyConverged: (family) => this.#onConverged(family),
+        failed: (error) => this.crash(error),
+      },
+    });
+  }
+
+  #makeKernel(): KernelLink {
+    const { networkNamespace, routeProtocol, routeTable, stateDirectory } = this.config;
+    this.#kernelTimer = setTimeout(() => {
+      this.log.log("error", "kernel.silent", { seconds: KERNEL_MILLISECONDS / 1000 });
+      this.#onKernelReady({ preserved: [] });
+    }, KERNEL_MILLISECONDS);
+    return new KernelLink({
+      worker: {
+        routeProtocol,
+        table: routeTable,
+        stateDirectory,
+        ...(networkNamespace !== undefined && { networkNamespace }),
+      },
+      log: this.log,
+      onReady: (ready) => this.#onKernelReady(ready),
+      onForgotten: () => this.driver.restartBestRoutes(),
+      onNextHops: ({ nextHops }) => this.driver.feed({ type: "nextHopChanged", nextHops }),
+      onInterfaceDown: (message) => this.driver.feed(message),
+      onOwnAddresses: (addresses) => {
+        this.#ownAddresses = addresses;
+        this.#configureSpeaker();
+      },
+    });
+  }
+
+  async #serve(): Promise<void> {
+    this.#api = await ApiServer.start({
+      path: this.config.apiSocket,
+      source: apiSourceOf(this),
+      onError: (error) => this.log.log("error", "api.failed", { error: error.stack }),
+    });
+  }
+
+  #follow(): void {
+    const { nodeName } = this.config;
+    void followHost({
+      nodeName,
+      datastore: this.#datastore,
+      signal: this.#abort.signal,
+      lastKnownGood: () => this.#state.lastKnownGood(nodeName),
+      onHostState: (host) => this.#onHostState(host),
+      onReport: (report) => this.#onReport(report),
+      onError: (error) => this.log.log("error", "config.failed", { error: error.stack }),
+    }).catch((error: unknown) =>
+      this.crash(error instanceof Error ? error : new Error(String(error))),
+    );
+  }
+
+  #onHostState(host: HostState): void {
+    this.#host = host;
+    this.#configuredAt = new Date();
+    this.log.log("info", "config.applied", {
+      peers: host.speaker.peers.length,
+      originations: host.originations.length,
+      workloads: host.workloads.length,
+      problems: host.problems,
+    });
+    this.kernel.installLocal(host);
+    this.#configureSpeaker();
+    this.driver.feed({ type: "originated", routes: host.originations, complete: true });
+  }
+
+  #onReport(report: HostFollowerReport): void {
+    const before = this.#report;
+    this.#report = report;
+    if (before.state !== report.state) {
+      this.log.log(report.state === "in-sync" ? "info" : "warn", "datastore.state", {
+        state: report.state,
+      });
+    }
+    const known = new Set(before.problems.map(({ where, message }) => `${where} ${message}`));
+    for (const problem of report.problems) {
+      const { where, message, severity } = problem;
+      if (known.has(`${where} ${message}`)) continue;
+      this.log.log(severity === "warning" ? "warn" : "error", "resource.problem", {
+        where,
+        message,
+      });
+    }
+    if (report.state !== "in-sync") return;
+    if (this.#host !== undefined) this.#state.rememberHostState(this.#host);
+    for (const family of this.#pendingSweeps) this.#sweep(family);
+  }
+
+  #onKernelReady(ready: KernelReady): void {
+    clearTimeout(this.#kernelTimer);
+    if (this.#kernelReady !== undefined) return;
+    this.#kernelReady = ready;
+    if (ready.preserved.length > 0) {
+      this.#restarting = {
+        preservedFamilies: ready.preserved,
+        waitForPeers: this.#state.peersUp(),
+        selectionDeferralSeconds: SELECTION_DEFERRAL_SECONDS,
+      };
+      this.log.log("info", "agent.restarting", { waitForPeers: this.#restarting.waitForPeers });
+    }
+    this.#configureSpeaker();
+  }
+
+  #configureSpeaker(): void {
+    if (this.#host === undefined || this.#kernelReady === undefined || this.stopping) return;
+    const { speaker, listen } = this.#host;
+    const config: SpeakerConfig = {
+      ...speaker,
+      ownAddresses: [...new Set([...speaker.ownAddresses, ...this.#ownAddresses])],
+      peers: speaker.peers.map((peer) => this.#held.apply(peer)),
+      ...(this.#restarting !== undefined && { gracefulRestart: this.#restarting }),
+    };
+    const override = this.config.listen;
+    void this.driver.configure(config, {
+      port: override?.port ?? listen.port,
+      addresses: override?.addresses ?? listen.addresses,
+    });
+  }
+
+  #onSpeakerEvent(event: SpeakerEvent): void {
+    this.log.record(event);
+    if (event.name === "peer.up" || event.name === "peer.down") this.#peersUp.changed();
+  }
+
+  /** Nothing is swept before the datastore is in sync: a route that nobody wants yet may be wanted then. */
+  #onConverged(family: Family): void {
+    if (this.#report.state === "in-sync") this.#sweep(family);
+    else this.#pendingSweeps.add(family);
+  }
+
+  #sweep(family: Family): void {
+    this.#pendingSweeps.delete(family);
+    this.kernel.sweep(family);
+  }
+}
+
+function directoryOf({ datastore }: AgentConfig): string {
+  if (datastore.type === "directory") return datastore.path;
+  throw new Error("loadAgentConfig lets only directories through");
+}
+
+async function withinTime(work: Promise<void>, milliseconds: number): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, milliseconds);
+  await Promise.race([work, promise]);
+  clearTimeout(timer);
+}

@@ -1,0 +1,108 @@
+import type { Problem } from "../api/api-types.ts";
+import type { Agent } from "./agent.ts";
+
+/** Pending routes that are named one by one; more are only counted. */
+const ROUTES_NAMED = 5;
+
+/** Everything that is not as it should be, most basic first, each with what to do. Empty when all is well. */
+export function problemsOf(agent: Agent): Problem[] {
+  return [
+    ...datastoreProblems(agent),
+    ...configProblems(agent),
+    ...listenProblems(agent),
+    ...kernelProblems(agent),
+    ...peerProblems(agent),
+  ];
+}
+
+function datastoreProblems({ report, config }: Agent): Problem[] {
+  const { state } = report;
+  if (state === "in-sync" || state === "syncing") return [];
+  const location = config.datastore.type === "directory" ? config.datastore.path : "etcd";
+  return [
+    {
+      component: "datastore",
+      what:
+        state === "unreachable"
+          ? `${location} cannot be read; what was read last stays in force`
+          : `${location} cannot be read; this host runs on what it remembers from its last run`,
+      ...cause(report.problems.find(({ where }) => where === "datastore")?.message),
+      fix: `make ${location} readable; tortied tries again by itself`,
+    },
+  ];
+}
+
+function configProblems({ report, host }: Agent): Problem[] {
+  const stored = report.problems
+    .filter(({ where, severity }) => where !== "datastore" && severity !== "warning")
+    .map(({ where, message, lastGoodInForce }) => ({
+      component: "resources",
+      what: `${where}: ${message}`,
+      ...cause(lastGoodInForce === true ? "its last good version stays in force" : undefined),
+    }));
+  const computed = (host?.problems ?? []).map(({ resource, message }) => ({
+    component: "resources",
+    what: `${resource}: ${message}`,
+  }));
+  return [...stored, ...computed];
+}
+
+function listenProblems({ driver }: Agent): Problem[] {
+  return driver.statistics().listenProblems.map(({ address, reason }) => ({
+    component: "bgp",
+    what: `not listening on ${address}`,
+    cause: reason,
+    fix: "end the other program, or set listenPort in BGPConfiguration",
+  }));
+}
+
+function kernelProblems({ kernel }: Agent): Problem[] {
+  const { state, detail, pending, pendingCount } = kernel.report();
+  const worker: Problem[] =
+    state === "failed"
+      ? [
+          {
+            component: "kernel",
+            what: "the kernel worker died and is started again",
+            ...cause(detail),
+          },
+        ]
+      : [];
+  const named = pending.slice(0, ROUTES_NAMED).map(({ route, reason }) => ({
+    component: "kernel",
+    what: `${route} is not installed`,
+    cause: reason,
+  }));
+  const rest = pendingCount - named.length;
+  const more: Problem[] =
+    rest > 0
+      ? [
+          {
+            component: "kernel",
+            what: `${rest} more routes are not installed`,
+            fix: "tortie status -o json",
+          },
+        ]
+      : [];
+  return [...worker, ...named, ...more];
+}
+
+/** Peers that are down by an operator's wish are as they should be. */
+function peerProblems({ speaker, host, heldPeers }: Agent): Problem[] {
+  const byWish = new Set(
+    host?.speaker.peers.filter(({ adminDown }) => adminDown !== undefined).map(({ name }) => name),
+  );
+  return speaker
+    .peers()
+    .filter(({ state, name }) => state !== "Established" && !byWish.has(name))
+    .map(({ name, address, state, lastError }) => ({
+      component: "bgp",
+      what: `peer ${name} (${address}) is ${state}`,
+      ...cause(heldPeers.reasons.get(address) ?? lastError?.text),
+      fix: `tortie bgp neighbor ${address}`,
+    }));
+}
+
+function cause(text: string | undefined): { readonly cause?: string } {
+  return text === undefined ? {} : { cause: text };
+}
