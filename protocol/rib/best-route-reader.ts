@@ -1,4 +1,10 @@
-import type { BestRouteBatch } from "./best-route-batch.ts";
+import type { IpAddress } from "../types/ip-address.ts";
+import type { AttributeSetTable } from "./attribute-set-table.ts";
+import type { BestRouteBatch, NextHopSet } from "./best-route-batch.ts";
+import { CHANGE_BEST, CHANGE_MULTIPATH, type ChangeCursor, NO_CHANGE } from "./change-log.ts";
+import type { LocRib } from "./loc-rib.ts";
+import type { NextHopTable } from "./next-hop-table.ts";
+import { LOCAL_PEER } from "./peer-table.ts";
 
 /** A reader of best routes, at its own pace, with its own cursor in the change log. */
 export type BestRouteReader = {
@@ -7,3 +13,142 @@ export type BestRouteReader = {
   /** Begins again with a new generation: the following batches list the whole table. */
   restart(): void;
 };
+
+/** Distinct sets of next hops in one generation; beyond that their numbering begins anew. */
+const MAX_NEXT_HOP_SETS = 1 << 20;
+
+/**
+ * Reads best routes of a Loc-RIB: first a walk over the whole table, then what the change log says. Next hop sets are
+ * numbered by content, per generation, so a batch carries a number a route.
+ */
+export class LocRibReader implements BestRouteReader {
+  readonly #locRib: LocRib;
+  readonly #sets: AttributeSetTable;
+  readonly #nextHops: NextHopTable;
+  readonly #cursor: ChangeCursor;
+  readonly #numbers = new Map<string, number>();
+  #newSets: NextHopSet[] = [];
+  #generation = 1;
+  /** Next prefix id of the walk; undefined when the walk is over. */
+  #walk: number | undefined = 1;
+
+  constructor(
+    locRib: LocRib,
+    tables: { readonly sets: AttributeSetTable; readonly nextHops: NextHopTable },
+  ) {
+    this.#locRib = locRib;
+    this.#sets = tables.sets;
+    this.#nextHops = tables.nextHops;
+    this.#cursor = locRib.changeLog.subscribe(CHANGE_BEST | CHANGE_MULTIPATH);
+  }
+
+  read(maxPrefixes: number): BestRouteBatch | undefined {
+    if (this.#cursor.isLapped() || this.#numbers.size > MAX_NEXT_HOP_SETS) this.restart();
+    if (this.#walk === undefined && !this.#cursor.isBehind()) return undefined;
+    const batch = new BatchColumns(maxPrefixes, this.#locRib.words);
+    if (this.#walk !== undefined) return this.#readWalk(this.#walk, batch);
+    for (let prefix = this.#cursor.next(); prefix > NO_CHANGE; prefix = this.#cursor.next()) {
+      this.#append(batch, prefix, this.#nextHopSet(prefix));
+      if (batch.count === maxPrefixes) break;
+    }
+    return batch.count === 0 ? undefined : this.#finish(batch, true);
+  }
+
+  restart(): void {
+    this.#generation++;
+    this.#walk = 1;
+    this.#numbers.clear();
+    this.#newSets = [];
+    this.#cursor.skipToHead();
+  }
+
+  /** A prefix without a route is no news in a walk: the generation began with nothing. */
+  #readWalk(start: number, batch: BatchColumns): BestRouteBatch {
+    const end = this.#locRib.end();
+    let prefix = start;
+    for (; prefix < end && batch.count < batch.capacity; prefix++) {
+      if (!this.#locRib.isUsed(prefix)) continue;
+      const set = this.#nextHopSet(prefix);
+      if (set !== 0) this.#append(batch, prefix, set);
+    }
+    this.#walk = prefix < end ? prefix : undefined;
+    return this.#finish(batch, this.#walk === undefined);
+  }
+
+  #append(batch: BatchColumns, prefix: number, set: number): void {
+    const at = batch.count * this.#locRib.words;
+    batch.addresses[at] = this.#locRib.word0(prefix);
+    if (this.#locRib.words === 4) {
+      batch.addresses[at + 1] = this.#locRib.lowWord(prefix, 1);
+      batch.addresses[at + 2] = this.#locRib.lowWord(prefix, 2);
+      batch.addresses[at + 3] = this.#locRib.lowWord(prefix, 3);
+    }
+    batch.lengths[batch.count] = this.#locRib.length(prefix);
+    batch.nextHopSets[batch.count] = set;
+    batch.count++;
+  }
+
+  /** The number of the prefix's set of next hops; 0 when it has no route, or this host originates it. */
+  #nextHopSet(prefix: number): number {
+    const best = this.#locRib.bestRoute(prefix);
+    if (best === 0 || this.#locRib.peer(best) === LOCAL_PEER) return 0;
+    if (!this.#locRib.isMultipath(best)) return this.#numberOf([this.#nextHopOf(best)]);
+    const ids: number[] = [];
+    for (let at = this.#locRib.firstRoute(prefix); at !== 0; at = this.#locRib.nextRoute(at)) {
+      if (!this.#locRib.isMultipath(at) || !this.#locRib.isEligible(at)) continue;
+      const id = this.#nextHopOf(at);
+      if (!ids.includes(id)) ids.push(id);
+    }
+    return this.#numberOf(ids);
+  }
+
+  #nextHopOf(route: number): number {
+    return this.#sets.nextHop(this.#locRib.acceptedSet(route));
+  }
+
+  /** Ids of next hops are used again, addresses are not: sets are told apart by address. */
+  #numberOf(ids: readonly number[]): number {
+    const addresses = ids
+      .map((id) => this.#nextHops.address(id))
+      .filter((address): address is IpAddress => address !== undefined)
+      .sort();
+    const key = addresses.join();
+    const known = this.#numbers.get(key);
+    if (known !== undefined) return known;
+    const number = this.#numbers.size + 1;
+    this.#numbers.set(key, number);
+    this.#newSets.push({ id: number, nextHops: [...new Set(addresses)] });
+    return number;
+  }
+
+  #finish(batch: BatchColumns, complete: boolean): BestRouteBatch {
+    const newNextHopSets = this.#newSets;
+    this.#newSets = [];
+    return {
+      family: this.#locRib.family,
+      generation: this.#generation,
+      complete,
+      count: batch.count,
+      addresses: batch.addresses,
+      lengths: batch.lengths,
+      nextHopSets: batch.nextHopSets,
+      newNextHopSets,
+    };
+  }
+}
+
+/** The columns of a batch while it is filled. */
+class BatchColumns {
+  readonly capacity: number;
+  readonly addresses: Uint32Array<ArrayBuffer>;
+  readonly lengths: Uint8Array<ArrayBuffer>;
+  readonly nextHopSets: Uint32Array<ArrayBuffer>;
+  count = 0;
+
+  constructor(capacity: number, words: 1 | 4) {
+    this.capacity = capacity;
+    this.addresses = new Uint32Array(capacity * words);
+    this.lengths = new Uint8Array(capacity);
+    this.nextHopSets = new Uint32Array(capacity);
+  }
+}
