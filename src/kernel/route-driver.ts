@@ -1,8 +1,21 @@
-import type { Family } from "../../protocol/types/family.ts";
-import type { Prefix } from "../../protocol/types/prefix.ts";
+/*
+ * The routes of one protocol number in one table, brought to a desired state (section 5 of the design). Synchronous and
+ * without timers: its owner feeds wishes and notifications, calls apply() when there is work, retry() with back-off and
+ * audit() every AUDIT_INTERVAL_SECONDS. One row a key (prefix, metric); we set no TOS, and routes that have one are none
+ * of ours. The rows live in routes/family-routes.ts, the reading of the kernel in routes/route-audit.ts.
+ */
+import { type Family, IPV4_UNICAST, IPV6_UNICAST } from "../../protocol/types/family.ts";
+import { ipAddressToBytes, ipVersion } from "../../protocol/types/ip-address.ts";
+import { unreachable } from "../../protocol/types/never.ts";
+import { type Prefix, prefixAddress, prefixLength } from "../../protocol/types/prefix.ts";
 import type { KernelEvent } from "./netlink/kernel-event.ts";
+import type { LinkMessage } from "./netlink/link-codec.ts";
 import type { NetlinkSocket } from "./netlink/netlink-socket.ts";
+import type { RouteMessage } from "./netlink/route-codec.ts";
 import type { RouteTarget } from "./route-target.ts";
+import { FamilyRoutes } from "./routes/family-routes.ts";
+import { RouteAudit } from "./routes/route-audit.ts";
+import { NO_ROW, ROW, type RouteColumns } from "./routes/route-columns.ts";
 
 /** Who wants a route. For one key (prefix, metric) the first in this order wins; the others wait behind it. */
 export const ROUTE_SOURCES = ["local", "static", "blackhole", "learned"] as const;
@@ -51,41 +64,303 @@ export type RouteDriverStatus = {
   readonly pending: readonly { readonly route: string; readonly reason: string }[];
 };
 
-/** Brings the routes of one protocol number in one table to a desired state. */
-export interface RouteDriverApi {
-  /** Dumps what an earlier process left; kept until `sweep`. Call it once, first. Answers how many there are by family. */
-  adopt(): { readonly ipv4: number; readonly ipv6: number };
-  /** Nobody else wants the adopted routes of this family any more: they go with the next apply. */
-  sweep(family: Family): void;
-  /** The whole desired set of a source. */
-  setOwnRoutes(source: OwnRouteSource, routes: readonly OwnRoute[]): void;
-  /** Defines or redefines gateway sets; all routes that use them follow. All that changed, in one call. */
-  defineGatewaySets(definitions: readonly GatewaySetDefinition[]): void;
-  /** Forgets numbers that no route uses any more. */
-  forgetGatewaySets(indexes: readonly number[]): void;
-  setLearnedRoutes(batch: LearnedRouteBatch): void;
-  /** Between begin and end the whole set of learned routes of the family is given; those not named are gone at end. */
-  beginLearnedGeneration(family: Family): void;
-  endLearnedGeneration(family: Family): void;
-  /** Writes what differs, additions and replacements first, then deletions. Call again while `remaining` > 0. */
-  apply(limit?: { readonly maxRoutes: number }): ApplyProgress;
-  /** Feeds a notification. Returns true when apply has work. */
-  handle(event: KernelEvent): boolean;
-  /** Re-reads all our routes and repairs: after an overrun, and every AUDIT_INTERVAL_SECONDS. */
-  audit(): void;
-  /** Tries again what the kernel refused. Call it with back-off, and when links or addresses change. */
-  retry(): void;
-  status(limits: { readonly pendingLimit: number }): RouteDriverStatus;
-  /** For cleanup: nothing is desired any more, adopted routes included. */
-  removeAll(): void;
-}
-
-/** The kernel does not tell everything; so often all is read again. */
-export const AUDIT_INTERVAL_SECONDS = 90;
-
 /** Options of a RouteDriver. */
 export type RouteDriverOptions = {
   readonly socket: NetlinkSocket;
   readonly protocol: number;
   readonly table: number;
 };
+
+/** The kernel does not tell everything; so often all is read again. */
+export const AUDIT_INTERVAL_SECONDS = 90;
+
+/** IP6_RT_PRIO_USER: what the kernel makes of metric 0. */
+const IPV6_DEFAULT_METRIC = 1024;
+
+/** Brings the routes of one protocol number in one table to a desired state. */
+export class RouteDriver {
+  readonly #ipv4: RoutesOfFamily;
+  readonly #ipv6: RoutesOfFamily;
+  readonly #protocol: number;
+  readonly #table: number;
+  /** Interfaces whose routes must be read again, with the word whether they still exist. */
+  readonly #changedInterfaces = new Map<number, { readonly exists: boolean }>();
+  readonly #linkStates = new Map<number, string>();
+  readonly #key = new Uint32Array(4);
+
+  constructor(options: RouteDriverOptions) {
+    this.#protocol = options.protocol;
+    this.#table = options.table;
+    this.#ipv4 = routesOfFamily(4, options);
+    this.#ipv6 = routesOfFamily(6, options);
+  }
+
+  /** Dumps what an earlier process left; kept until `sweep`. Call it once, first. Answers how many there are by family. */
+  adopt(): { readonly ipv4: number; readonly ipv6: number } {
+    return { ipv4: this.#ipv4.audit.all(), ipv6: this.#ipv6.audit.all() };
+  }
+
+  /** Nobody else wants the adopted routes of this family any more: they go with the next apply. */
+  sweep(family: Family): void {
+    const { routes } = this.#of(family);
+    const { columns } = routes;
+    routes.swept = true;
+    for (let row = 0; row < columns.end; row++) {
+      if (((columns.state[row] as number) & ROW.adopted) === 0) continue;
+      columns.state[row] = (columns.state[row] as number) & ~ROW.adopted;
+      routes.enqueue(row);
+    }
+  }
+
+  /** The whole desired set of a source. */
+  setOwnRoutes(source: OwnRouteSource, wishes: readonly OwnRoute[]): void {
+    for (const { routes } of [this.#ipv4, this.#ipv6]) {
+      const wanted = new Map<number, number>();
+      for (const wish of wishes) {
+        const version = ipVersion(prefixAddress(wish.prefix));
+        if (version !== routes.version) continue;
+        const row = this.#rowOf(routes, wish.prefix, wish.metric);
+        wanted.set(row, routes.targets.intern(wish.target));
+      }
+      const column = ownColumn(routes.columns, source);
+      for (let row = 0; row < routes.columns.end; row++) {
+        if (!routes.columns.isLive(row)) continue;
+        const target = wanted.get(row) ?? 0;
+        if (column[row] === target && target !== 0) continue;
+        if (column[row] === 0 && !wanted.has(row)) continue;
+        column[row] = target;
+        routes.wishChanged(row);
+      }
+    }
+  }
+
+  /**
+   * Defines or redefines gateway sets; all routes that use them follow. All that changed, in one call. Both families
+   * share the numbers; a number may be used anew only after forgetGatewaySets.
+   */
+  defineGatewaySets(definitions: readonly GatewaySetDefinition[]): void {
+    this.#ipv4.routes.defineGatewaySets(definitions);
+    this.#ipv6.routes.defineGatewaySets(definitions);
+  }
+
+  /** Forgets numbers that no route uses any more. */
+  forgetGatewaySets(indexes: readonly number[]): void {
+    this.#ipv4.routes.forgetGatewaySets(indexes);
+    this.#ipv6.routes.forgetGatewaySets(indexes);
+  }
+
+  /** Changes of learned routes. */
+  setLearnedRoutes(batch: LearnedRouteBatch): void {
+    const { routes } = this.#of(batch.family);
+    const { columns } = routes;
+    const metric = routes.version === 6 ? batch.metric || IPV6_DEFAULT_METRIC : batch.metric;
+    for (let i = 0; i < batch.count; i++) {
+      const length = batch.lengths[i] as number;
+      const set = batch.gatewaySets[i] as number;
+      const row = columns.findOrAdd(batch.addresses, i * columns.words, length, metric);
+      columns.state[row] = (columns.state[row] as number) & ~ROW.oldGeneration;
+      if (columns.learned[row] === set && set !== 0) continue;
+      columns.learned[row] = set;
+      routes.wishChanged(row);
+    }
+  }
+
+  /** Between begin and end the whole set of learned routes of the family is given; those not named are gone at end. */
+  beginLearnedGeneration(family: Family): void {
+    const { columns } = this.#of(family).routes;
+    for (let row = 0; row < columns.end; row++) {
+      if (columns.learned[row] === 0) continue;
+      columns.state[row] = (columns.state[row] as number) | ROW.oldGeneration;
+    }
+  }
+
+  endLearnedGeneration(family: Family): void {
+    const { routes } = this.#of(family);
+    const { columns } = routes;
+    for (let row = 0; row < columns.end; row++) {
+      if (((columns.state[row] as number) & ROW.oldGeneration) === 0) continue;
+      columns.state[row] = (columns.state[row] as number) & ~ROW.oldGeneration;
+      columns.learned[row] = 0;
+      routes.wishChanged(row);
+    }
+  }
+
+  /** Reads what must be read again, then writes what differs. Call again while `remaining` > 0. */
+  apply(
+    limit: { readonly maxRoutes: number } = { maxRoutes: Number.POSITIVE_INFINITY },
+  ): ApplyProgress {
+    const families = [this.#ipv4, this.#ipv6];
+    for (const { audit } of families) {
+      for (const [index, state] of this.#changedInterfaces) audit.interface(index, state);
+    }
+    this.#changedInterfaces.clear();
+    let written = 0;
+    let failed = 0;
+    let remaining = 0;
+    for (const { routes, audit } of families) {
+      if (routes.auditNeeded) audit.all();
+      const result = routes.write(limit.maxRoutes - written);
+      if (routes.ownersUnknown) audit.findOwners();
+      written += result.written;
+      failed += result.failed;
+      remaining += routes.queued + (routes.auditNeeded ? 1 : 0);
+    }
+    return { written, failed, remaining };
+  }
+
+  /** Feeds a notification. Returns true when apply has work. */
+  handle(event: KernelEvent): boolean {
+    if (event.type === "route") this.#handleRoute(event, event.route);
+    else if (event.type === "link") this.#handleLink(event.change, event.link);
+    else if (event.type === "address") {
+      if (event.change === "new") this.retry();
+      else this.#changedInterfaces.set(event.address.interfaceIndex, { exists: true });
+    }
+    return this.hasWork;
+  }
+
+  get hasWork(): boolean {
+    return (
+      this.#changedInterfaces.size > 0 || this.#ipv4.routes.hasWork || this.#ipv6.routes.hasWork
+    );
+  }
+
+  /** Re-reads all our routes at the next apply, and repairs: after an overrun, and every AUDIT_INTERVAL_SECONDS. */
+  audit(): void {
+    this.#ipv4.routes.auditNeeded = true;
+    this.#ipv6.routes.auditNeeded = true;
+    this.retry();
+  }
+
+  /** Tries again what the kernel refused. Call it with back-off; links that come up and new addresses do it too. */
+  retry(): void {
+    this.#ipv4.routes.retry();
+    this.#ipv6.routes.retry();
+  }
+
+  status({ pendingLimit }: { readonly pendingLimit: number }): RouteDriverStatus {
+    let desired = 0;
+    let installed = 0;
+    let pendingCount = 0;
+    const pending: { readonly route: string; readonly reason: string }[] = [];
+    for (const { routes } of [this.#ipv4, this.#ipv6]) {
+      const { columns } = routes;
+      for (let row = 0; row < columns.end; row++) {
+        if (!columns.isLive(row) || !routes.isDesired(row)) continue;
+        desired++;
+        const reason = routes.pendingReason(row);
+        if (reason === undefined) installed++;
+        else {
+          pendingCount++;
+          const route = `${routes.prefixOf(row)} metric ${columns.metric[row]}`;
+          if (pending.length < pendingLimit) pending.push({ route, reason });
+        }
+      }
+    }
+    return { desired, installed, pendingCount, pending };
+  }
+
+  /** For cleanup: nothing is desired any more, adopted routes included. */
+  removeAll(): void {
+    for (const source of ["local", "static", "blackhole"] as const) this.setOwnRoutes(source, []);
+    for (const family of [IPV4_UNICAST, IPV6_UNICAST]) {
+      this.beginLearnedGeneration(family);
+      this.endLearnedGeneration(family);
+      this.sweep(family);
+    }
+  }
+
+  #of(family: Family): RoutesOfFamily {
+    return family === IPV6_UNICAST ? this.#ipv6 : this.#ipv4;
+  }
+
+  #rowOf(routes: FamilyRoutes, prefix: Prefix, metric: number): number {
+    this.#setKey(prefix);
+    const actual = routes.version === 6 ? metric || IPV6_DEFAULT_METRIC : metric;
+    return routes.columns.findOrAdd(this.#key, 0, prefixLength(prefix), actual);
+  }
+
+  #setKey(prefix: Prefix): void {
+    const octets = Buffer.from(ipAddressToBytes(prefixAddress(prefix)));
+    this.#key.fill(0);
+    for (let i = 0; i < octets.length; i += 4) this.#key[i / 4] = octets.readUInt32BE(i);
+  }
+
+  #handleRoute(event: KernelEvent, route: RouteMessage): void {
+    if (route.table !== this.#table || route.cloned || route.tos !== 0) return;
+    const { routes } = ipVersion(prefixAddress(route.prefix)) === 4 ? this.#ipv4 : this.#ipv6;
+    this.#setKey(route.prefix);
+    const row = routes.columns.find(this.#key, 0, prefixLength(route.prefix), route.metric);
+    if (route.protocol === this.#protocol) this.#handleOwnRoute({ routes, row, event, route });
+    else if (row !== NO_ROW) handleAnothersRoute({ routes, row, event, route });
+  }
+
+  /** Somebody else touched a route that bears our number. */
+  #handleOwnRoute({ routes, row, event, route }: RouteChange): void {
+    // The kernel tells of a single sibling that came or went, not of what is there now.
+    const believed = row === NO_ROW ? 0 : (routes.columns.actual[row] as number);
+    const siblings = believed !== 0 && routes.targets.get(believed).multipath;
+    if (routes.version === 6 && (siblings || route.legs.length > 1)) routes.auditNeeded = true;
+    else if (event.change === "deleted") {
+      if (row !== NO_ROW) routes.observed(row, 0);
+    } else {
+      const at = row === NO_ROW ? this.#rowOf(routes, route.prefix, route.metric) : row;
+      if (row === NO_ROW && !routes.swept) {
+        routes.columns.state[at] = (routes.columns.state[at] as number) | ROW.adopted;
+      }
+      routes.observed(at, routes.targets.internMessage(route));
+    }
+  }
+
+  /** A link that goes takes routes along without a word, and so does one that loses its last address. */
+  #handleLink(change: "new" | "deleted", link: LinkMessage): void {
+    if (change === "deleted") {
+      this.#linkStates.delete(link.index);
+      this.#changedInterfaces.set(link.index, { exists: false });
+      return;
+    }
+    const state = `${link.up} ${link.carrier}`;
+    const before = this.#linkStates.get(link.index);
+    if (before === state) return;
+    this.#linkStates.set(link.index, state);
+    this.#changedInterfaces.set(link.index, { exists: true });
+    if (link.up) this.retry();
+  }
+}
+
+type RoutesOfFamily = { readonly routes: FamilyRoutes; readonly audit: RouteAudit };
+
+function routesOfFamily(version: 4 | 6, options: RouteDriverOptions): RoutesOfFamily {
+  const routes = new FamilyRoutes({ ...options, version });
+  return { routes, audit: new RouteAudit({ ...options, family: routes }) };
+}
+
+function ownColumn(columns: RouteColumns, source: OwnRouteSource): Uint32Array {
+  switch (source) {
+    case "local":
+      return columns.local;
+    case "static":
+      return columns.fixed;
+    case "blackhole":
+      return columns.blackhole;
+    default:
+      return unreachable(source);
+  }
+}
+
+type RouteChange = {
+  readonly routes: FamilyRoutes;
+  readonly row: number;
+  readonly event: KernelEvent;
+  readonly route: RouteMessage;
+};
+
+/** Another one's route came or went at a key of ours. One that was merely appended behind ours takes nothing away. */
+function handleAnothersRoute({ routes, row, event, route }: RouteChange): void {
+  if (event.change === "deleted") {
+    if (routes.isRefused(row)) routes.allow(row);
+    return;
+  }
+  if (event.replaced) routes.observed(row, 0);
+  if (event.replaced || routes.isRefused(row)) routes.refuse(row, route);
+}

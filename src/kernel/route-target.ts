@@ -34,11 +34,12 @@ export function formatRouteTarget(target: RouteTarget): string {
   }
 }
 
-/** The same target with its legs in one order, so that the order in which they were learned does not matter. */
+/** The same target with its legs in one order and each once: how often and when they were learned does not matter. */
 export function canonicalTarget(target: RouteTarget): RouteTarget {
   if (target.type !== "gateways" || target.legs.length < 2) return target;
-  const legs = target.legs.toSorted((a, b) => (formatLeg(a) < formatLeg(b) ? -1 : 1));
-  return { type: "gateways", legs };
+  const byText = new Map(target.legs.map((leg) => [formatLeg(leg), leg]));
+  const ordered = [...byText.keys()].sort();
+  return { type: "gateways", legs: ordered.flatMap((text) => byText.get(text) ?? []) };
 }
 
 function formatLeg(leg: RouteLeg): string {

@@ -84,7 +84,7 @@ const CLONED = 0x200;
 export const ROUTE_HEADER_OCTETS = 12;
 
 /**
- * struct rtmsg and attributes, as `ip route` orders them: destination, gateway or legs, interface, metric.
+ * struct rtmsg and attributes: destination, table, source, metric, then the legs.
  *
  *     0        1        2        3     4       5          6       7      8
  *     +--------+--------+--------+-----+-------+----------+-------+------+---------+
@@ -108,21 +108,36 @@ export function writeRoute(writer: NetlinkWriter, route: RouteMessage): void {
   if (prefixLength(route.prefix) > 0) {
     writer.attribute(ROUTE_ATTRIBUTE.destination, ipAddressToBytes(address));
   }
-  if (route.nexthopId !== undefined)
-    writer.attributeU32(ROUTE_ATTRIBUTE.nexthopId, route.nexthopId);
-  else if (single?.gateway !== undefined) writeGateway(writer, single.gateway, family);
   if (route.table >= 256) writer.attributeU32(ROUTE_ATTRIBUTE.table, route.table);
   if (route.preferredSource !== undefined) {
     writer.attribute(ROUTE_ATTRIBUTE.preferredSource, ipAddressToBytes(route.preferredSource));
   }
-  if (single?.interfaceIndex !== undefined && route.nexthopId === undefined) {
-    writer.attributeU32(ROUTE_ATTRIBUTE.outputInterface, single.interfaceIndex);
-  }
   if (route.metric !== 0) writer.attributeU32(ROUTE_ATTRIBUTE.priority, route.metric);
-  if (route.legs.length > 1 && route.nexthopId === undefined) {
+  if (route.nexthopId === undefined) {
+    writeRouteLegs(writer, route.legs, family === ADDRESS_FAMILY.ipv4 ? 4 : 6);
+  } else {
+    writer.attributeU32(ROUTE_ATTRIBUTE.nexthopId, route.nexthopId);
+  }
+}
+
+/** The attributes that say where a route leads: gateway and interface of one leg, or a list of several. */
+export function writeRouteLegs(
+  writer: NetlinkWriter,
+  legs: readonly RouteLegMessage[],
+  version: 4 | 6,
+): void {
+  const family = version === 4 ? ADDRESS_FAMILY.ipv4 : ADDRESS_FAMILY.ipv6;
+  if (legs.length > 1) {
     writer.nested(ROUTE_ATTRIBUTE.multipath, () => {
-      for (const each of route.legs) writeLeg(writer, each, family);
+      for (const leg of legs) writeLeg(writer, leg, family);
     });
+    return;
+  }
+  for (const leg of legs) {
+    if (leg.gateway !== undefined) writeGateway(writer, leg.gateway, family);
+    if (leg.interfaceIndex !== undefined) {
+      writer.attributeU32(ROUTE_ATTRIBUTE.outputInterface, leg.interfaceIndex);
+    }
   }
 }
 
