@@ -61,7 +61,13 @@ export type WatchEvent =
   | { readonly type: "put"; readonly resource: Resource }
   | { readonly type: "delete"; readonly key: ResourceKey };
 
-export type StoreProblem = { readonly where: string; readonly message: string };
+/** `where` is a file with line and column, or the store; the message holds no secrets. */
+export type StoreProblem = {
+  readonly where: string;
+  readonly message: string;
+  /** Set where nothing is kept from being in force. */
+  readonly severity?: "warning";
+};
 
 /** The store cannot be reached or does not work; the cause is kept. Trying again may help. */
 export class DatastoreError extends Error {

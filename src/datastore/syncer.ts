@@ -22,6 +22,7 @@ export type SyncProblem = {
   readonly message: string;
   /** True when an earlier version of the object stays in force. */
   readonly lastGoodInForce?: boolean;
+  readonly severity?: "warning";
 };
 
 export type SyncOptions = {
@@ -64,8 +65,7 @@ export async function* syncDatastore(
 /** The objects in force, and those that are not and why. */
 class SyncState {
   readonly #datastore: Datastore;
-  #resources = new Map<string, AnyResource>();
-  /** resourceVersion of each object in force, to tell a repeated object from a changed one. */
+  readonly #resources = new Map<string, AnyResource>();
   readonly #rejected = new Map<string, SyncProblem>();
   #changed = new Set<string>();
 
@@ -103,6 +103,7 @@ class SyncState {
     const known = this.#resources.get(key);
     const validated = validateResource(resource, { unknownFields: "warning" });
     if (!validated.ok) {
+      if (validated.complaints.every(({ severity }) => severity === "warning")) return;
       const said = validated.complaints.map(
         ({ path, message }) => `${path.length === 0 ? "" : `${formatPath(path)}: `}${message}`,
       );

@@ -1,0 +1,146 @@
+import type { PolicyMatch, PolicyOperation, PolicyRule } from "../../protocol/policy/policy.ts";
+import { Asn } from "../../protocol/types/asn.ts";
+import {
+  type Community,
+  type LargeCommunity,
+  parseCommunity,
+  parseLargeCommunity,
+} from "../../protocol/types/community.ts";
+import { type Family, IPV4_UNICAST, IPV6_UNICAST } from "../../protocol/types/family.ts";
+import { Prefix, prefixLength } from "../../protocol/types/prefix.ts";
+import { asNumberOf } from "../resources/field.ts";
+import type { ResourceOf, SpecOf } from "../resources/schemas.ts";
+import type { HostStateProblem } from "./host-state.ts";
+
+type Rule = NonNullable<SpecOf<"BGPFilter">["exportV4"]>[number];
+
+export type FilterRules = {
+  readonly rules: readonly PolicyRule[];
+  readonly problems: readonly HostStateProblem[];
+};
+
+/** Calico counts priorities as kernel metrics do, less is better, and carries them in LOCAL_PREF. */
+const HIGHEST_PRIORITY = 2_147_483_647;
+
+/** The rules of named BGPFilters, in order. A filter that does not exist rejects everything: absence is never permission. */
+export function filterRules(
+  names: readonly string[],
+  {
+    direction,
+    filters,
+    usedBy,
+  }: {
+    readonly direction: "import" | "export";
+    readonly filters: ReadonlyMap<string, ResourceOf<"BGPFilter">>;
+    readonly usedBy: string;
+  },
+): FilterRules {
+  const found = names.map((name): FilterRules => {
+    const filter = filters.get(name);
+    if (filter === undefined) {
+      const message = `BGPFilter ${name} does not exist: every route is rejected`;
+      return {
+        rules: [{ name: `${name}: does not exist`, match: {}, action: "reject" }],
+        problems: [{ resource: usedBy, message }],
+      };
+    }
+    return rulesOf(filter, direction);
+  });
+  return {
+    rules: found.flatMap(({ rules }) => rules),
+    problems: found.flatMap(({ problems }) => problems),
+  };
+}
+
+function rulesOf(filter: ResourceOf<"BGPFilter">, direction: "import" | "export"): FilterRules {
+  const { spec, metadata } = filter;
+  const lists = [
+    { list: `${direction}V4` as const, family: IPV4_UNICAST },
+    { list: `${direction}V6` as const, family: IPV6_UNICAST },
+  ];
+  const found = lists.flatMap(({ list, family }) =>
+    (spec[list] ?? []).map((rule, index) =>
+      policyRule(rule, {
+        family,
+        name: `${metadata.name}.${list}[${index}]`,
+        filter: metadata.name,
+      }),
+    ),
+  );
+  return {
+    rules: found.flatMap(({ rules }) => rules),
+    problems: found.flatMap(({ problems }) => problems),
+  };
+}
+
+type RulePlace = { readonly family: Family; readonly name: string; readonly filter: string };
+
+function policyRule(rule: Rule, { family, name, filter }: RulePlace): FilterRules {
+  const action = rule.action === "Accept" ? "accept" : "reject";
+  const operations = (rule.operations ?? []).flatMap(policyOperations);
+  const made: PolicyRule = {
+    name,
+    match: policyMatch(rule, family),
+    action,
+    ...(operations.length > 0 && { operations }),
+  };
+  if (!rule.interface) return { rules: [made], problems: [] };
+  // The engine knows no interfaces. Whichever way the rule points, the result must not let more through than it would.
+  const outcome = action === "accept" ? "never matches" : "matches whatever the interface";
+  return {
+    rules: action === "accept" ? [] : [made],
+    problems: [
+      {
+        resource: `BGPFilter/${filter}`,
+        message: `${name}: a condition on the interface is not supported; the rule ${outcome}`,
+      },
+    ],
+  };
+}
+
+function policyMatch(rule: Rule, family: Family): PolicyMatch {
+  const community = communityOf(rule.communities?.values[0]);
+  const asPathPrefix = (rule.asPathPrefix ?? []).map((asn) => asNumberOf(asn) ?? Asn(23456));
+  return {
+    family,
+    ...(rule.cidr && { prefix: prefixMatch(rule, Prefix(rule.cidr)) }),
+    ...(rule.source === "RemotePeers" && { source: "peer" as const }),
+    ...(rule.peerType && {
+      peerType: rule.peerType === "eBGP" ? ("ebgp" as const) : ("ibgp" as const),
+    }),
+    ...(community !== undefined && { community }),
+    ...(asPathPrefix.length > 0 && { asPathPrefix }),
+    ...(rule.priority && { localPref: HIGHEST_PRIORITY - rule.priority }),
+  };
+}
+
+const OPERATORS = { Equal: "equal", NotEqual: "notEqual", In: "in", NotIn: "notIn" } as const;
+
+/** With bounds, the length starts at the CIDR's own unless `min` says otherwise. */
+function prefixMatch(rule: Rule, cidr: Prefix): NonNullable<PolicyMatch["prefix"]> {
+  const operator = OPERATORS[rule.matchOperator ?? "In"];
+  if (rule.prefixLength === undefined) return { cidr, operator };
+  const { min, max } = rule.prefixLength;
+  const longest = cidr.includes(":") ? 128 : 32;
+  return { cidr, operator, minLength: min ?? prefixLength(cidr), maxLength: max ?? longest };
+}
+
+function policyOperations(
+  operation: NonNullable<Rule["operations"]>[number],
+): readonly PolicyOperation[] {
+  const { addCommunity, prependASPath, setPriority } = operation;
+  const community = communityOf(addCommunity?.value);
+  const asns = (prependASPath?.prefix ?? []).flatMap((asn) => asNumberOf(asn) ?? []);
+  return [
+    ...(community !== undefined ? [{ type: "addCommunity", community } as const] : []),
+    ...(asns.length > 0 ? [{ type: "prependAsPath", asns } as const] : []),
+    ...(setPriority
+      ? [{ type: "setLocalPref", localPref: HIGHEST_PRIORITY - setPriority.value } as const]
+      : []),
+  ];
+}
+
+/** A community, or a large one. */
+export function communityOf(text: string | undefined): Community | LargeCommunity | undefined {
+  return text === undefined ? undefined : (parseCommunity(text) ?? parseLargeCommunity(text));
+}

@@ -1,0 +1,192 @@
+import type { PeerConfig, PeerFamilyConfig } from "../../protocol/speaker/speaker-config.ts";
+import { IPV4_UNICAST, IPV6_UNICAST } from "../../protocol/types/family.ts";
+import { ipVersion } from "../../protocol/types/ip-address.ts";
+import type { BgpRole } from "../../protocol/wire/capability.ts";
+import { DEFAULTS } from "../resources/defaults.ts";
+import { parseDuration } from "../resources/duration.ts";
+import { asNumberOf } from "../resources/field.ts";
+import type { SpecOf } from "../resources/schemas.ts";
+import type { ClusterView, NodeView } from "./cluster-view.ts";
+import type { HostStateProblem } from "./host-state.ts";
+import { peerPolicies } from "./peer-policy.ts";
+import { addressOf, type IpVersion, type Peering } from "./peering.ts";
+
+export type PeerConfigAndProblems = {
+  readonly peer: PeerConfig;
+  readonly problems: readonly HostStateProblem[];
+};
+
+/** Fills in what a Speaker must know of a peering: from the BGPPeer, the mesh's settings, the nodes and the defaults. */
+export function peerConfig(
+  cluster: ClusterView & { readonly self: NodeView },
+  peering: Peering,
+): PeerConfigAndProblems {
+  const { self, config } = cluster;
+  const spec = peering.source?.spec ?? {};
+  const { importPolicy, exportPolicy, problems } = peerPolicies(cluster, peering);
+  const localAsn = localAsnOf(self, peering);
+  const localAddress = sourceAddressOf(self, peering);
+  const role = spec.role && ROLES[spec.role];
+  const peer: PeerConfig = {
+    name: peering.name,
+    origin: peering.origin,
+    address: peering.address,
+    port: peering.port,
+    ...(localAddress && { localAddress }),
+    localAsn,
+    peerAsn: peering.peerAsn,
+    passive: peering.passive,
+    ...timersOf(peering.source ? spec : meshTimers(config)),
+    families: peering.families.map((version) => familyConfig(version, spec)),
+    extendedMessage: true,
+    routeReflectorClient: isClient(self, peering, localAsn),
+    nextHopMode: nextHopModeOf(spec, { external: localAsn !== peering.peerAsn }),
+    nextHopSelf: { ...(self.ipv4 && { ipv4: self.ipv4 }), ...(self.ipv6 && { ipv6: self.ipv6 }) },
+    allowOwnAsn: spec.numAllowedLocalASNumbers ?? DEFAULTS.bgpPeer.numAllowedLocalASNumbers,
+    // A route server does not put its own AS in front. RFC 7947 §2.2.2.
+    enforceFirstAsn: spec.enforceFirstAS ?? role !== "routeServerClient",
+    ...(role && { role }),
+    ...(spec.roleStrict !== undefined && { roleStrict: spec.roleStrict }),
+    exportLearned: spec.exportLearned ?? DEFAULTS.bgpPeer.exportLearned,
+    acceptDefaultRoute: spec.acceptDefaultRoute ?? DEFAULTS.bgpPeer.acceptDefaultRoute,
+    acceptNodeAddresses: spec.acceptNodeAddresses ?? DEFAULTS.bgpPeer.acceptNodeAddresses,
+    importPolicy,
+    exportPolicy,
+    ...passwordOf(peering.source ? spec.password : config.nodeMeshPassword),
+    ...(spec.ttlSecurity && { ttlSecurityHops: spec.ttlSecurity }),
+  };
+  return { peer, problems };
+}
+
+type PeerSpec = Partial<SpecOf<"BGPPeer">>;
+type MeshConfig = SpecOf<"BGPConfiguration">;
+
+/** RFC 9234 §4.1: the role is ours, not the peer's. */
+const ROLES: { readonly [R in NonNullable<PeerSpec["role"]>]: BgpRole } = {
+  Provider: "provider",
+  RouteServer: "routeServer",
+  RouteServerClient: "routeServerClient",
+  Customer: "customer",
+  Peer: "peer",
+};
+
+/** On the far end of a peerIP, the AS number that the BGPPeer gives for the peer is what the near end expects of us. */
+function localAsnOf(self: NodeView, { source, origin }: Peering): NodeView["asn"] {
+  if (origin === "reverse") return self.asn;
+  return asNumberOf(source?.spec.localASNumber) ?? self.asn;
+}
+
+/** A local workload is reached over whatever address its interface has. */
+function sourceAddressOf(
+  self: NodeView,
+  { source, origin, address }: Peering,
+): PeerConfig["localAddress"] {
+  if (origin === "localWorkload") return undefined;
+  const mode = source?.spec.sourceAddress ?? DEFAULTS.bgpPeer.sourceAddress;
+  return mode === "UseNodeIP" ? addressOf(self, ipVersion(address)) : undefined;
+}
+
+/**
+ * A route reflector reflects to every iBGP peer but those of its own cluster; peers that are no nodes, or nodes without a cluster
+ * id, are clients. RFC 4456 §6, §7.
+ */
+function isClient(self: NodeView, { node, peerAsn }: Peering, localAsn: NodeView["asn"]): boolean {
+  return self.clusterId !== undefined && peerAsn === localAsn && node?.clusterId !== self.clusterId;
+}
+
+/** keepOriginalNextHop is from before nextHopMode, and acts on eBGP only. */
+function nextHopModeOf(
+  spec: PeerSpec,
+  { external }: { readonly external: boolean },
+): PeerConfig["nextHopMode"] {
+  switch (spec.nextHopMode ?? DEFAULTS.bgpPeer.nextHopMode) {
+    case "Self":
+      return "self";
+    case "Keep":
+      return "keep";
+    default:
+      return spec.keepOriginalNextHop && external ? "keep" : "auto";
+  }
+}
+
+type TimerFields = Pick<
+  PeerSpec,
+  "holdTime" | "keepaliveTime" | "connectRetryTime" | "advertisementInterval" | "maxRestartTime"
+>;
+
+function meshTimers(config: MeshConfig): TimerFields {
+  return {
+    holdTime: config.nodeMeshHoldTime,
+    keepaliveTime: config.nodeMeshKeepaliveTime,
+    connectRetryTime: config.nodeMeshConnectRetryTime,
+    advertisementInterval: config.nodeMeshAdvertisementInterval,
+    maxRestartTime: config.nodeMeshMaxRestartTime,
+  };
+}
+
+function timersOf(
+  fields: TimerFields,
+): Pick<
+  PeerConfig,
+  | "holdTimeSeconds"
+  | "minHoldTimeSeconds"
+  | "keepaliveSeconds"
+  | "connectRetrySeconds"
+  | "idleHoldSeconds"
+  | "delayOpenSeconds"
+  | "advertisementIntervalSeconds"
+  | "gracefulRestart"
+> {
+  const { timers } = DEFAULTS;
+  const keepaliveSeconds = seconds(fields.keepaliveTime);
+  return {
+    holdTimeSeconds: seconds(fields.holdTime) ?? timers.holdTimeSeconds,
+    minHoldTimeSeconds: timers.minHoldTimeSeconds,
+    ...(keepaliveSeconds !== undefined && { keepaliveSeconds }),
+    connectRetrySeconds: seconds(fields.connectRetryTime) ?? timers.connectRetrySeconds,
+    idleHoldSeconds: timers.idleHoldSeconds,
+    delayOpenSeconds: timers.delayOpenSeconds,
+    advertisementIntervalSeconds:
+      seconds(fields.advertisementInterval) ?? timers.advertisementIntervalSeconds,
+    gracefulRestart: {
+      restartTimeSeconds: Math.floor(seconds(fields.maxRestartTime) ?? timers.restartTimeSeconds),
+    },
+  };
+}
+
+function seconds(duration: string | undefined): number | undefined {
+  return duration ? parseDuration(duration) : undefined;
+}
+
+function familyConfig(version: IpVersion, spec: PeerSpec): PeerFamilyConfig {
+  const limit = version === 4 ? spec.maxPrefixes?.ipv4 : spec.maxPrefixes?.ipv6;
+  const restartAfterSeconds = seconds(spec.maxPrefixes?.restartAfter);
+  const addPath = spec.addPath && ADD_PATH_MODES[spec.addPath];
+  return {
+    family: version === 4 ? IPV4_UNICAST : IPV6_UNICAST,
+    ...(addPath && { addPath }),
+    // IPv6 has no other next hops than its own: RFC 8950 is for IPv4.
+    ...(version === 4 && spec.extendedNextHop && { extendedNextHop: true }),
+    ...(limit !== undefined && {
+      maxPrefixes: {
+        limit,
+        warnPercent: spec.maxPrefixes?.warnPercent ?? DEFAULTS.bgpPeer.maxPrefixesWarnPercent,
+        ...(restartAfterSeconds !== undefined && { restartAfterSeconds }),
+      },
+    }),
+  };
+}
+
+const ADD_PATH_MODES = { Receive: "receive", Send: "send", Both: "both" } as const;
+
+/** A key that we are told to use and cannot read must not become a session without one. */
+function passwordOf(password: PeerSpec["password"]): Pick<PeerConfig, "password" | "adminDown"> {
+  if (typeof password === "string") return { password };
+  if (password === undefined) return {};
+  return {
+    adminDown: {
+      message:
+        "its key is in a Kubernetes Secret, which cannot be read here: write the key in place",
+    },
+  };
+}

@@ -1,0 +1,182 @@
+import { type FSWatcher, watch } from "node:fs";
+import { formatKey, type Resource, type ResourceKey } from "../../resources/resource.ts";
+import type {
+  Datastore,
+  DeleteResult,
+  Listing,
+  Revision,
+  StoreProblem,
+  WatchBatch,
+  WriteResult,
+} from "../datastore.ts";
+import { WatchLog } from "../watch-log.ts";
+import { DirectoryFiles, SETTLE_MILLISECONDS } from "./directory-files.ts";
+import { DirectoryWriter } from "./directory-writer.ts";
+import { ObjectIndex } from "./object-index.ts";
+
+export type DirectoryOptions = {
+  readonly directory: string;
+  /** Between looks that nothing prompted: fs.watch may miss, and does not work on every file system. */
+  readonly pollMilliseconds?: number;
+};
+
+/**
+ * The embedded datastore: a directory of YAML files with one object or many each, edited by hand or through this class.
+ * Several daemons on one machine may share a directory. Writers take a lock and put whole files in place by rename; readers
+ * look when fs.watch says so, and slowly all the time. An object's resourceVersion is a hash of its content, so it means the
+ * same to every process and survives an edit by hand; the revision of a listing means something to this process only.
+ *
+ * A file that cannot be read as it should is reported with its place, and the last good version of its objects stays. That
+ * memory ends with the process.
+ */
+export class DirectoryDatastore implements Datastore {
+  readonly #options: Required<DirectoryOptions>;
+  readonly #files: DirectoryFiles;
+  readonly #writer: DirectoryWriter;
+  readonly #index = new ObjectIndex();
+  readonly #log = new WatchLog(`${process.pid}-${performance.timeOrigin}-${instances++}-`);
+  #watcher: FSWatcher | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #dueAt = Number.POSITIVE_INFINITY;
+  #closed = false;
+  /** Why the directory itself could not be looked at, last time. */
+  #failure: string | undefined;
+  /** Looks and writes come one after another. */
+  #queue: Promise<unknown> = Promise.resolve();
+
+  constructor({ directory, pollMilliseconds = 5000 }: DirectoryOptions) {
+    this.#options = { directory, pollMilliseconds };
+    this.#files = new DirectoryFiles(directory);
+    this.#writer = new DirectoryWriter(directory, this.#files);
+  }
+
+  async list({ kinds }: { readonly kinds?: readonly string[] } = {}): Promise<Listing> {
+    return this.#inTurn(async () => {
+      while (!(await this.#look()).settled) await delay(SETTLE_MILLISECONDS);
+      this.#startWatching();
+      const all = this.#index.resources();
+      const resources = kinds ? all.filter(({ kind }) => kinds.includes(kind)) : all;
+      return { resources, revision: this.#log.revision };
+    });
+  }
+
+  async get(key: ResourceKey): Promise<Resource | undefined> {
+    return this.#inTurn(async () => {
+      await this.#look();
+      return this.#index.get(formatKey(key));
+    });
+  }
+
+  async create(resource: Resource): Promise<WriteResult> {
+    return this.#write(() => this.#writer.create(resource));
+  }
+
+  async update(resource: Resource): Promise<WriteResult> {
+    return this.#write(() => this.#writer.update(resource));
+  }
+
+  async delete(
+    key: ResourceKey,
+    options: { readonly resourceVersion?: string } = {},
+  ): Promise<DeleteResult> {
+    return this.#write(() => this.#writer.delete(key, options));
+  }
+
+  watch({
+    after,
+    signal,
+  }: {
+    readonly after: Revision;
+    readonly signal: AbortSignal;
+  }): AsyncIterable<WatchBatch> {
+    return this.#log.watch(after, signal);
+  }
+
+  problems(): readonly StoreProblem[] {
+    const own = this.#failure;
+    const failed = own === undefined ? [] : [{ where: this.#options.directory, message: own }];
+    return [...failed, ...this.#index.problems()];
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#watcher?.close();
+    clearTimeout(this.#timer);
+    await this.#queue;
+  }
+
+  async #write<Result>(write: () => Promise<Result>): Promise<Result> {
+    return this.#inTurn(async () => {
+      const result = await write();
+      this.#publish();
+      return result;
+    });
+  }
+
+  async #look(): Promise<{ readonly settled: boolean }> {
+    const { changed, settled } = await this.#files.look();
+    if (changed) this.#publish();
+    return { settled };
+  }
+
+  #publish(): void {
+    const before = JSON.stringify(this.#index.problems());
+    this.#log.append(this.#index.replace(this.#files.files));
+    if (JSON.stringify(this.#index.problems()) !== before) this.#log.problemsChanged();
+  }
+
+  #startWatching(): void {
+    if (this.#watcher || this.#closed) return;
+    const { directory } = this.#options;
+    this.#watcher = watch(directory, () => this.#lookWithin(SETTLE_MILLISECONDS / 5));
+    this.#watcher.on("error", () => {
+      this.#watcher?.close();
+      this.#watcher = undefined;
+    });
+    this.#lookWithin(this.#options.pollMilliseconds);
+  }
+
+  /** Arms the one timer, unless it rings earlier anyhow. */
+  #lookWithin(milliseconds: number): void {
+    const dueAt = performance.now() + milliseconds;
+    if (this.#closed || dueAt >= this.#dueAt) return;
+    clearTimeout(this.#timer);
+    this.#dueAt = dueAt;
+    this.#timer = setTimeout(() => {
+      this.#dueAt = Number.POSITIVE_INFINITY;
+      void this.#inTurn(() => this.#lookAgain());
+    }, milliseconds);
+  }
+
+  /** A look that nobody waits for: failure is remembered and tried again. */
+  async #lookAgain(): Promise<void> {
+    if (this.#closed) return;
+    const failureBefore = this.#failure;
+    let next = this.#options.pollMilliseconds;
+    try {
+      const { settled } = await this.#look();
+      this.#failure = undefined;
+      this.#startWatching();
+      if (!settled) next = SETTLE_MILLISECONDS;
+    } catch (error) {
+      this.#failure = error instanceof Error ? error.message : String(error);
+    }
+    if (this.#failure !== failureBefore) this.#log.problemsChanged();
+    this.#lookWithin(next);
+  }
+
+  #inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
+    const result = this.#queue.then(work);
+    this.#queue = result.catch(() => undefined);
+    return result;
+  }
+}
+
+/** Tells the revisions of two stores in one process apart. */
+let instances = 0;
+
+function delay(milliseconds: number): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  setTimeout(resolve, milliseconds);
+  return promise;
+}

@@ -1,0 +1,133 @@
+import { readdir, readFile, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { DatastoreError } from "../datastore.ts";
+import { parseResourceFile, type ResourceFile } from "./resource-file.ts";
+
+/** Time for which a file must have been left alone before it is read: an editor may be in the middle of writing it. */
+export const SETTLE_MILLISECONDS = 50;
+
+const RESOURCE_FILE = /^[^.].*\.(ya?ml|json)$/;
+
+/** What tells one content of a file from another without reading it. */
+type Signature = string;
+
+/**
+ * The files of a directory, read when they change. Subdirectories, hidden files and other endings are not looked at. A file
+ * that is being written stays as it was until it has settled.
+ */
+export class DirectoryFiles {
+  readonly #directory: string;
+  readonly #settled = new Map<
+    string,
+    { readonly signature: Signature; readonly file: ResourceFile }
+  >();
+  readonly #unsettled = new Map<
+    string,
+    { readonly signature: Signature; readonly since: number }
+  >();
+
+  constructor(directory: string) {
+    this.#directory = directory;
+  }
+
+  /** In the order of their names. */
+  get files(): readonly ResourceFile[] {
+    const entries = [...this.#settled.values()].map(({ file }) => file);
+    return entries.toSorted((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  /** Looks at every file. `settled: false` means that some must be looked at again soon. */
+  async look(): Promise<{ readonly changed: boolean; readonly settled: boolean }> {
+    const names = await this.#names();
+    let changed = false;
+    for (const name of [...this.#settled.keys(), ...this.#unsettled.keys()]) {
+      if (names.includes(name)) continue;
+      this.#unsettled.delete(name);
+      changed = this.#settled.delete(name) || changed;
+    }
+    for (const name of names) changed = (await this.#lookAt(name)) || changed;
+    return { changed, settled: this.#unsettled.size === 0 };
+  }
+
+  /** Reads every file as it is now, settled or not, without remembering it: for a writer, who holds the lock. */
+  async readNow(): Promise<readonly (ResourceFile & { readonly signature: Signature })[]> {
+    const files = [];
+    for (const name of (await this.#names()).toSorted()) {
+      const signature = await this.signatureOf(name);
+      const known = this.#settled.get(name);
+      if (signature === undefined) continue;
+      const file = known?.signature === signature ? known.file : await this.#read(name);
+      if (file) files.push({ ...file, signature });
+    }
+    return files;
+  }
+
+  /** Takes a file that this process has just written whole: it need not settle. */
+  async adopt(name: string): Promise<void> {
+    this.#unsettled.delete(name);
+    const signature = await this.signatureOf(name);
+    const file = signature === undefined ? undefined : await this.#read(name);
+    if (signature === undefined || file === undefined) this.#settled.delete(name);
+    else this.#settled.set(name, { signature, file });
+  }
+
+  async signatureOf(name: string): Promise<Signature | undefined> {
+    try {
+      const { ino, size, mtimeNs, ctimeNs } = await stat(join(this.#directory, name), {
+        bigint: true,
+      });
+      return `${ino} ${size} ${mtimeNs} ${ctimeNs}`;
+    } catch (error) {
+      if (isMissing(error)) return undefined;
+      throw new DatastoreError(`cannot look at ${join(this.#directory, name)}`, { cause: error });
+    }
+  }
+
+  /** True when the file is now another one for those who ask. */
+  async #lookAt(name: string): Promise<boolean> {
+    const signature = await this.signatureOf(name);
+    if (signature === undefined || this.#settled.get(name)?.signature === signature) {
+      this.#unsettled.delete(name);
+      return false;
+    }
+    if (!this.#hasSettled(name, signature)) return false;
+    const file = await this.#read(name);
+    this.#unsettled.delete(name);
+    if (file === undefined || (await this.signatureOf(name)) !== signature) return false;
+    this.#settled.set(name, { signature, file });
+    return true;
+  }
+
+  /** By the time since we saw it thus; or by the file's own time, so that a start does not wait for old files. */
+  #hasSettled(name: string, signature: Signature): boolean {
+    const now = performance.now();
+    const modifiedMilliseconds = Number(BigInt(signature.split(" ")[2] ?? "0") / 1_000_000n);
+    if (Date.now() - modifiedMilliseconds >= SETTLE_MILLISECONDS) return true;
+    const seen = this.#unsettled.get(name);
+    if (seen?.signature === signature) return now - seen.since >= SETTLE_MILLISECONDS;
+    this.#unsettled.set(name, { signature, since: now });
+    return false;
+  }
+
+  async #names(): Promise<readonly string[]> {
+    try {
+      const entries = await readdir(this.#directory);
+      return entries.filter((name) => RESOURCE_FILE.test(name));
+    } catch (error) {
+      throw new DatastoreError(`cannot read the directory ${this.#directory}`, { cause: error });
+    }
+  }
+
+  async #read(name: string): Promise<ResourceFile | undefined> {
+    try {
+      return parseResourceFile(name, await readFile(join(this.#directory, name), "utf8"));
+    } catch (error) {
+      if (isMissing(error)) return undefined;
+      throw new DatastoreError(`cannot read ${join(this.#directory, name)}`, { cause: error });
+    }
+  }
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === "ENOENT";
+}
