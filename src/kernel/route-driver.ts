@@ -115,20 +115,16 @@ export class RouteDriver {
   /** The whole desired set of a source. */
   setOwnRoutes(source: OwnRouteSource, wishes: readonly OwnRoute[]): void {
     for (const { routes } of [this.#ipv4, this.#ipv6]) {
-      const wanted = new Map<number, number>();
-      for (const wish of wishes) {
-        const version = ipVersion(prefixAddress(wish.prefix));
-        if (version !== routes.version) continue;
-        const row = this.#rowOf(routes, wish.prefix, wish.metric);
-        wanted.set(row, routes.targets.intern(wish.target));
-      }
       const column = ownColumn(routes.columns, source);
+      const wanted = this.#rowsOf(routes, wishes);
       for (let row = 0; row < routes.columns.end; row++) {
-        if (!routes.columns.isLive(row)) continue;
-        const target = wanted.get(row) ?? 0;
-        if (column[row] === target && target !== 0) continue;
-        if (column[row] === 0 && !wanted.has(row)) continue;
-        column[row] = target;
+        if (wanted.has(row) || column()[row] === 0) continue;
+        column()[row] = 0;
+        routes.wishChanged(row);
+      }
+      for (const [row, target] of wanted) {
+        if (column()[row] === target && target !== 0) continue;
+        column()[row] = target;
         routes.wishChanged(row);
       }
     }
@@ -274,6 +270,16 @@ export class RouteDriver {
     return family === IPV6_UNICAST ? this.#ipv6 : this.#ipv4;
   }
 
+  /** Rows and targets of the wishes that are of the family. */
+  #rowsOf(routes: FamilyRoutes, wishes: readonly OwnRoute[]): Map<number, number> {
+    const rows = new Map<number, number>();
+    for (const { prefix, metric, target } of wishes) {
+      if (ipVersion(prefixAddress(prefix)) !== routes.version) continue;
+      rows.set(this.#rowOf(routes, prefix, metric), routes.targets.intern(target));
+    }
+    return rows;
+  }
+
   #rowOf(routes: FamilyRoutes, prefix: Prefix, metric: number): number {
     this.#setKey(prefix);
     const actual = routes.version === 6 ? metric || IPV6_DEFAULT_METRIC : metric;
@@ -335,14 +341,15 @@ function routesOfFamily(version: 4 | 6, options: RouteDriverOptions): RoutesOfFa
   return { routes, audit: new RouteAudit({ ...options, family: routes }) };
 }
 
-function ownColumn(columns: RouteColumns, source: OwnRouteSource): Uint32Array {
+/** A way to the column, which is another array after the columns have grown. */
+function ownColumn(columns: RouteColumns, source: OwnRouteSource): () => Uint32Array {
   switch (source) {
     case "local":
-      return columns.local;
+      return () => columns.local;
     case "static":
-      return columns.fixed;
+      return () => columns.fixed;
     case "blackhole":
-      return columns.blackhole;
+      return () => columns.blackhole;
     default:
       return unreachable(source);
   }
