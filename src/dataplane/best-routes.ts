@@ -1,7 +1,7 @@
 import type { BestRouteBatch, NextHopSet } from "../../protocol/rib/best-route-batch.ts";
 import type { Family } from "../../protocol/types/family.ts";
 import type { IpAddress } from "../../protocol/types/ip-address.ts";
-import type { GatewaySetDefinition, RouteDriverApi } from "../kernel/route-driver.ts";
+import type { GatewaySetDefinition, RouteDriver } from "../kernel/route-driver.ts";
 import { formatRouteTarget, type RouteLeg, type RouteTarget } from "../kernel/route-target.ts";
 import type { NextHopResolver, Resolution } from "./next-hop-resolver.ts";
 
@@ -129,7 +129,7 @@ export class BestRoutes {
 
 /** The part of the route driver that learned routes need. */
 export type BestRouteDriver = Pick<
-  RouteDriverApi,
+  RouteDriver,
   | "defineGatewaySets"
   | "forgetGatewaySets"
   | "setLearnedRoutes"

@@ -60,9 +60,7 @@ export class Dataplane {
   readonly #driver: RouteDriver;
   readonly #bestRoutes: BestRoutes;
   readonly #workloads: WorkloadInterfaces;
-  readonly #progress = new ProgressReport((speed) =>
-    this.#send({ type: "progress", status: this.#status(speed) }),
-  );
+  readonly #progress = new ProgressReport((speed) => this.#report(speed));
   readonly #auditTimer: NodeJS.Timeout;
 
   #local: LocalDataplane | undefined;
@@ -228,7 +226,6 @@ export class Dataplane {
     const progress = this.#driver.apply({ maxRoutes: SLICE_ROUTES });
     this.#progress.applied(progress);
     if (progress.remaining > 0) this.#wake();
-    else this.#scheduleRetry();
   }
 
   /** Reads others' routes again, soon but not all the time: with a million routes a dump takes a second. */
@@ -287,12 +284,14 @@ export class Dataplane {
       this.#applyOwnRoutes(this.#local);
   }
 
+  #report(speed: RouteSpeed): void {
+    const status = this.#status(speed);
+    this.#send({ type: "progress", status });
+    if (status.pendingCount > 0) this.#scheduleRetry();
+    else this.#retryMilliseconds = FIRST_RETRY_MILLISECONDS;
+  }
+
   #scheduleRetry(): void {
-    const { pendingCount } = this.#driver.status({ pendingLimit: 0 });
-    if (pendingCount + this.#otherPending().length === 0) {
-      this.#retryMilliseconds = FIRST_RETRY_MILLISECONDS;
-      return;
-    }
     if (this.#retryTimer !== undefined) return;
     this.#retryTimer = setTimeout(() => {
       this.#retryTimer = undefined;
@@ -301,10 +300,6 @@ export class Dataplane {
       this.#wake();
     }, this.#retryMilliseconds);
     this.#retryMilliseconds = Math.min(2 * this.#retryMilliseconds, LONGEST_RETRY_MILLISECONDS);
-  }
-
-  #otherPending(): readonly PendingChange[] {
-    return [...this.#hostPending, ...this.#ownRoutesPending];
   }
 
   #stop(cleanup: boolean): void {
@@ -350,7 +345,10 @@ export class Dataplane {
 
   #status(speed: RouteSpeed): RouteStatus {
     const routes = this.#driver.status({ pendingLimit: PENDING_SAMPLE });
-    const others = this.#otherPending().map(({ what, reason }) => ({ route: what, reason }));
+    const others = [...this.#hostPending, ...this.#ownRoutesPending].map(({ what, reason }) => ({
+      route: what,
+      reason,
+    }));
     const followed = new Set([...this.#tracked, ...this.#bestRoutes.nextHops()]);
     const unresolved = [...followed].filter((one) => !this.#resolver.resolution(one).reachable);
     return {
