@@ -41,6 +41,7 @@ export class Lab {
   readonly folder: string;
   readonly #nodes: string[] = [];
   readonly #daemons: Daemon[] = [];
+  #closed = false;
 
   private constructor(name: string, folder: string) {
     this.name = name;
@@ -105,6 +106,8 @@ export class Lab {
     command: readonly string[],
     plan: Pick<DaemonPlan, "environment"> & { readonly log: string },
   ): Daemon {
+    // Work that was interrupted may still be going on; what it starts now would outlive the lab.
+    if (this.#closed) throw new Error("the lab is closed");
     const daemon = new Daemon({
       name: `${plan.log} on ${node}`,
       namespace: this.namespace(node),
@@ -123,6 +126,7 @@ export class Lab {
 
   /** Kills all that runs in the lab and removes all of it. */
   async close(): Promise<void> {
+    this.#closed = true;
     await removeNamespaces(this.#nodes.map((node) => this.namespace(node)));
     this.#nodes.length = 0;
     rmSync(this.folder, { recursive: true, force: true });

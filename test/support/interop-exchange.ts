@@ -1,3 +1,4 @@
+import t from "tap";
 import type { Lab } from "../../src/lab/lab.ts";
 import {
   familyOf,
@@ -8,6 +9,7 @@ import {
   type SeenRoute,
 } from "../../src/lab/speakers/lab-speaker.ts";
 import { waitUntil } from "../../src/lab/wait-until.ts";
+import { bird, hub } from "./interop-makes.ts";
 import {
   CLUSTER_ID,
   type InteropRole,
@@ -18,6 +20,21 @@ import {
   type SpeakerFactory,
   segmentPlan,
 } from "./interop-segment.ts";
+
+/** All the world tests of one make: iBGP, eBGP and route reflector's client, each a subtest. */
+export function interopWorld(make: string, peer: SpeakerFactory): void {
+  for (const [role, title] of ROLES) {
+    t.test(`${make} ${title}: announce, change, withdraw, both families, both directions`, (t) =>
+      runExchange(t, { hub, peer, witness: bird }, role),
+    );
+  }
+}
+
+const ROLES: readonly (readonly [InteropRole, string])[] = [
+  ["ibgp", "over iBGP"],
+  ["ebgp", "over eBGP"],
+  ["rrClient", "as a route reflector's client"],
+];
 
 /** The part of a tap test that the scenario needs. */
 export type Report = { comment(text: string): void; pass(text: string): void };
@@ -108,9 +125,8 @@ async function announceAll(
     await speaker.originate(routesOf(speaker).map((prefix) => ({ prefix, communities: FIRST })));
   }
   for (const way of ways) {
-    for (const prefix of routesOf(way.from)) {
-      await expectRoute(report, lab, way, { prefix, communities: FIRST });
-    }
+    const routes = routesOf(way.from).map((prefix) => ({ prefix, communities: FIRST }));
+    await expectRoutes(report, lab, way, routes);
   }
 }
 
@@ -126,53 +142,39 @@ async function changeAndWithdraw(
   const from = ways.filter((way) => way.from === speaker);
 
   await speaker.originate([...changed, ...staying]);
-  for (const way of from) {
-    for (const route of [...changed, ...staying]) await expectRoute(report, lab, way, route);
-  }
+  for (const way of from) await expectRoutes(report, lab, way, [...changed, ...staying]);
   await speaker.originate(staying);
-  for (const way of from) {
-    for (const { prefix } of changed) await expectGone(report, lab, way, prefix);
-    for (const route of staying) await expectRoute(report, lab, way, route);
-  }
+  const withdrawn = changed.map(({ prefix }) => prefix);
+  for (const way of from) await expectRoutes(report, lab, way, staying, withdrawn);
 }
 
-/** Waits until the receiver shows the route with the attributes that it must have on this way. */
-export async function expectRoute(
+/** Waits until the receiver shows these routes, with the attributes that they must have on this way, and not the withdrawn ones. */
+export async function expectRoutes(
   report: Report,
   lab: Lab,
   way: Way,
-  route: OriginatedRoute,
+  routes: readonly OriginatedRoute[],
+  withdrawn: readonly string[] = [],
 ): Promise<void> {
-  const expected = expectedAttributes(way, route);
+  const expected = routes.map((route) => expectedAttributes(way, route));
   let seen: readonly SeenRoute[] = [];
-  const what = `${title(way)}: ${route.prefix} with ${route.communities.join(" ")}`;
   await waitUntil(
-    what,
+    `${title(way)}: ${routes.map((route) => route.prefix).join(" ")}`,
     async () => {
-      seen = await routesSeen(way, familyOf(route.prefix));
-      return seen.some((candidate) => matches(candidate, expected));
+      seen = [...(await routesSeen(way, "ipv4")), ...(await routesSeen(way, "ipv6"))];
+      const there = expected.every((route) => seen.some((other) => matches(other, route)));
+      return there && !seen.some(({ prefix }) => withdrawn.includes(prefix));
     },
     {
       deadlineSeconds: 15,
       whenLate: () =>
-        `expected ${JSON.stringify(expected)}\nseen ${JSON.stringify(seen)}\n${lab.logTails()}`,
+        `expected ${JSON.stringify(expected)}\nwithdrawn ${withdrawn}\nseen ${JSON.stringify(seen)}\n${lab.logTails()}`,
     },
   );
-  report.pass(what);
-}
-
-async function expectGone(report: Report, lab: Lab, way: Way, prefix: string): Promise<void> {
-  let seen: readonly SeenRoute[] = [];
-  const what = `${title(way)}: ${prefix} withdrawn`;
-  await waitUntil(
-    what,
-    async () => {
-      seen = await routesSeen(way, familyOf(prefix));
-      return seen.every((candidate) => candidate.prefix !== prefix);
-    },
-    { deadlineSeconds: 15, whenLate: () => `seen ${JSON.stringify(seen)}\n${lab.logTails()}` },
-  );
-  report.pass(what);
+  for (const { prefix, communities } of routes) {
+    report.pass(`${title(way)}: ${prefix} with ${communities.join(" ")}`);
+  }
+  for (const prefix of withdrawn) report.pass(`${title(way)}: ${prefix} withdrawn`);
 }
 
 /** Next hop, AS path and reflection attributes, by RFC 4271 §5.1.3 and RFC 4456 §8. */

@@ -93,10 +93,11 @@ export class FrrSpeaker implements LabSpeaker {
   async routesFrom(peer: SpeakerPeer, family: LabFamily): Promise<readonly SeenRoute[]> {
     const table = JSON.parse(await this.#vtysh([`show bgp ${family} unicast json`]));
     const prefixes = Object.keys(table.routes ?? {});
-    const details = await Promise.all(
-      prefixes.map((prefix) => this.#vtysh([`show bgp ${family} unicast ${prefix} json`])),
+    if (prefixes.length === 0) return [];
+    const questions = prefixes.map((prefix) => `show bgp ${family} unicast ${prefix} json`);
+    return parseJsonObjects(await this.#vtysh(questions)).flatMap((entry) =>
+      pathsFrom(entry, peer),
     );
-    return details.flatMap((text) => pathsFrom(JSON.parse(text) as FrrPrefix, peer));
   }
 
   async kill(): Promise<void> {
@@ -201,6 +202,12 @@ function networks(routes: readonly OriginatedRoute[], family: LabFamily): readon
 
 function routeMapName(route: OriginatedRoute): string {
   return `R${route.prefix.replace(/[^0-9a-f]/g, "_")}`;
+}
+
+/** vtysh writes one answer after the other; each ends with a brace of its own line. */
+function parseJsonObjects(text: string): readonly FrrPrefix[] {
+  const objects = text.split(/(?<=^\})\s*$/m).filter((object) => object.trim() !== "");
+  return objects.map((object) => JSON.parse(object) as FrrPrefix);
 }
 
 type FrrPrefix = {
