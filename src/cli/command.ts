@@ -1,3 +1,4 @@
+import type { Environment } from "./environment.ts";
 import type { OutputFormat } from "./output.ts";
 
 /**
@@ -50,6 +51,9 @@ export type CommandContext = {
   /** Columns of the terminal; undefined when the output is not a terminal: then nothing is dropped. */
   readonly width: number | undefined;
   readonly now: Date;
+  readonly environment: Environment;
+  /** The whole table, for completion. */
+  readonly commands: readonly Command[];
 };
 
 export type TextSink = { readonly write: (text: string) => void };

@@ -2,3 +2,26 @@
 export type OutputFormat = "table" | "wide" | "json" | "yaml";
 
 export const OUTPUT_FORMATS: readonly OutputFormat[] = ["table", "wide", "json", "yaml"];
+
+/** The value as JSON or YAML, or whatever `table` makes of it. */
+export async function formatOutput(
+  format: OutputFormat,
+  value: unknown,
+  table: (options: { readonly wide: boolean }) => string,
+): Promise<string> {
+  switch (format) {
+    case "json":
+      return `${JSON.stringify(value, undefined, 2)}\n`;
+    case "yaml":
+      return toYaml(value);
+    case "table":
+    case "wide":
+      return table({ wide: format === "wide" });
+  }
+}
+
+/** The library is loaded only when it is needed: it costs a third of the program's start. */
+export async function toYaml(value: unknown): Promise<string> {
+  const { stringify } = await import("yaml");
+  return stringify(value, { lineWidth: 0, aliasDuplicateObjects: false });
+}

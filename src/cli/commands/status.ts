@@ -1,0 +1,72 @@
+import type { Problem, StatusReport } from "../../api/api-types.ts";
+import { ApiClient } from "../../api/client.ts";
+import type { CommandContext } from "../command.ts";
+import { ExitCode } from "../exit-code.ts";
+import { formatOutput } from "../output.ts";
+import { formatPairs } from "../text-table.ts";
+import { formatSince } from "../time-text.ts";
+
+/** `tortie status` */
+export async function status(context: CommandContext): Promise<number> {
+  const report = await new ApiClient(context.socket).status();
+  const text = await formatOutput(context.output, report, ({ wide }) =>
+    statusText(report, { wide, now: context.now }),
+  );
+  context.stdout.write(text);
+  return context.options["check"] === true && report.health !== "ok"
+    ? ExitCode.failed
+    : ExitCode.done;
+}
+
+function statusText(
+  report: StatusReport,
+  { wide, now }: { readonly wide: boolean; readonly now: Date },
+): string {
+  const { node, asn, routerId, version, pid, startedAt, health, datastore, sessions } = report;
+  const pairs = formatPairs([
+    ["Node", `${node}  AS ${asn ?? "-"}  router id ${routerId ?? "-"}`],
+    ["Daemon", `tortied ${version}  pid ${pid}  up ${formatSince(startedAt, now)}`],
+    ["Health", health],
+    ["Datastore", `${datastore.type} ${datastore.location}  ${datastore.state}`],
+    ["Sessions", `${sessions.established}/${sessions.total} up`],
+    ["Routes", `${report.originated} originated  ${report.workloads} local workloads`],
+    ["Kernel", kernelText(report.kernel)],
+    ...(wide ? wideLines(report) : []),
+  ]);
+  return pairs + problemsText(report.problems);
+}
+
+function kernelText(kernel: StatusReport["kernel"]): string | undefined {
+  if (kernel === undefined) return undefined;
+  const { state, installed, desired, pendingCount } = kernel;
+  return `${installed}/${desired} installed  ${pendingCount} pending  (${state})`;
+}
+
+function wideLines({ loop, kernel }: StatusReport): [string, string | undefined][] {
+  const links = kernel?.interfaces.map(
+    ({ name, carrier }) => `${name}${carrier ? "" : " (no carrier)"}`,
+  );
+  return [
+    [
+      "Event loop",
+      `p50 ${loop.lagP50Milliseconds} ms  p99 ${loop.lagP99Milliseconds} ms  max ${loop.lagMaxMilliseconds} ms  long slices ${loop.longSlices}`,
+    ],
+    [
+      "Kernel pace",
+      kernel &&
+        `${Math.round(kernel.routesPerSecond)} routes/s  lag ${Math.round(kernel.lagMilliseconds)} ms`,
+    ],
+    ["Unresolved", kernel && (kernel.unresolvedNextHops.join(" ") || "none")],
+    ["Interfaces", links?.join("  ")],
+  ];
+}
+
+function problemsText(problems: readonly Problem[]): string {
+  if (problems.length === 0) return "";
+  const lines = problems.map(({ component, what, cause, fix }) =>
+    [`  ${component}: ${what}`, cause && `    cause: ${cause}`, fix && `    fix: ${fix}`]
+      .filter((line) => line !== undefined)
+      .join("\n"),
+  );
+  return `\n${problems.length} ${problems.length === 1 ? "problem" : "problems"}\n${lines.join("\n")}\n`;
+}

@@ -1,0 +1,142 @@
+import { Command as CommanderCommand, Option as CommanderOption } from "commander";
+import type { Command, CommandContext, TextSink } from "./command.ts";
+import { type Environment, socketPath } from "./environment.ts";
+import type { OutputFormat } from "./output.ts";
+
+/** What the parser needs to know of the world. */
+export type ParserOptions = {
+  readonly commands: readonly Command[];
+  readonly environment: Environment;
+  readonly version: () => string;
+  readonly stdout: TextSink;
+  readonly stderr: TextSink;
+  readonly width: number | undefined;
+  readonly now: () => Date;
+  /** Told the exit code of the command that ran. */
+  readonly onExitCode: (code: number) => void;
+};
+
+const GROUPS: { readonly [word: string]: string } = {
+  bgp: "Sessions and routes",
+  node: "This host's daemon",
+  datastore: "Where resources are kept",
+};
+
+/** commander's parser, made from the table of commands. It throws CommanderError instead of leaving the process. */
+export function makeParser(options: ParserOptions): CommanderCommand {
+  const { environment, commands } = options;
+  const root = configure(new CommanderCommand(environment.program), options)
+    .description("Pure-L3 networking: what this host's daemon does, and why")
+    .usage("<command> [options]")
+    .helpCommand("help [command]", "help for a command");
+  addGlobalOptions(root);
+  const groups = new Map<string, CommanderCommand>();
+  for (const command of commands) {
+    const [first = "", second] = command.path;
+    const parent = second === undefined ? root : groupOf(groups, root, first, options);
+    parent.addCommand(makeCommand(command, options));
+  }
+  return root.addHelpText(
+    "after",
+    `\nExamples:\n${examplesText(commands.slice(0, 4), environment)}`,
+  );
+}
+
+function groupOf(
+  groups: Map<string, CommanderCommand>,
+  root: CommanderCommand,
+  word: string,
+  options: ParserOptions,
+): CommanderCommand {
+  const known = groups.get(word);
+  if (known !== undefined) return known;
+  const group = configure(new CommanderCommand(word), options).description(GROUPS[word] ?? word);
+  groups.set(word, group);
+  root.addCommand(group);
+  return group;
+}
+
+function makeCommand(command: Command, options: ParserOptions): CommanderCommand {
+  const made = configure(new CommanderCommand(command.path.at(-1) ?? ""), options)
+    .summary(command.summary)
+    .description(command.description ?? `${command.summary}.`);
+  for (const { name, description, required, variadic } of command.arguments ?? []) {
+    const dots = variadic === true ? "..." : "";
+    made.argument(required ? `<${name}${dots}>` : `[${name}${dots}]`, description);
+  }
+  for (const { flags, description, default: standard, choices } of command.options ?? []) {
+    const option = new CommanderOption(flags, description);
+    if (standard !== undefined) option.default(standard);
+    if (choices !== undefined) option.choices([...choices]);
+    made.addOption(option);
+  }
+  if (command.formats) {
+    made.addOption(
+      new CommanderOption(
+        "-o, --output <format>",
+        "how to write the answer (default: table)",
+      ).choices([...command.formats]),
+    );
+  }
+  addGlobalOptions(made);
+  made.addHelpText("after", `\nExamples:\n${examplesText([command], options.environment)}`);
+  return made.action(() => run(command, made, options));
+}
+
+/** Given to every command, so that they may stand anywhere on the line. */
+function addGlobalOptions(command: CommanderCommand): void {
+  command.addOption(
+    new CommanderOption(
+      "--socket <path>",
+      "the daemon's API socket (default: /run/tortie/tortie.sock)",
+    ),
+  );
+  command.addOption(new CommanderOption("--demo <host>", "ask a host of 'npm run demo'"));
+}
+
+async function run(
+  command: Command,
+  made: CommanderCommand,
+  options: ParserOptions,
+): Promise<void> {
+  const given = made.optsWithGlobals<CommandContext["options"]>();
+  const text = (name: string) => (typeof given[name] === "string" ? given[name] : undefined);
+  const execute = await command.load();
+  const code = await execute({
+    arguments: made.args,
+    rest: made.args,
+    options: given,
+    output: (text("output") ?? "table") as OutputFormat,
+    socket: socketPath({ socket: text("socket"), demo: text("demo") }, options.environment),
+    stdout: options.stdout,
+    stderr: options.stderr,
+    width: options.width,
+    now: options.now(),
+    environment: options.environment,
+    commands: options.commands,
+  });
+  options.onExitCode(code);
+}
+
+function configure(
+  command: CommanderCommand,
+  { stdout, stderr, width }: ParserOptions,
+): CommanderCommand {
+  return command
+    .exitOverride()
+    .showHelpAfterError("  fix: add --help for usage and examples")
+    .configureOutput({
+      writeOut: (text) => stdout.write(text),
+      writeErr: (text) => stderr.write(text),
+      getOutHelpWidth: () => width ?? 100,
+      getErrHelpWidth: () => width ?? 100,
+    });
+}
+
+function examplesText(commands: readonly Command[], { program }: Environment): string {
+  const examples = commands.flatMap((command) => command.examples);
+  const longest = Math.max(...examples.map(({ command }) => command.length));
+  return examples
+    .map(({ command, does }) => `  ${program} ${command.padEnd(longest)}  # ${does}\n`)
+    .join("");
+}
