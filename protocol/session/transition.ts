@@ -91,7 +91,7 @@ export function fall(
   if (isConnected(state) || state.name === "Connect") {
     actions.push({
       type: "disconnect",
-      mode: cause.type === "notificationSent" ? "flush" : "abort",
+      mode: cause.type === "notificationSent" && isConnected(state) ? "flush" : "abort",
     });
   }
   actions.push({ type: "ended", wasEstablished: state.name === "Established", cause });

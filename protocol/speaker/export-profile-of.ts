@@ -1,0 +1,60 @@
+import type { SessionParameters } from "../session/session-parameters.ts";
+import { type Family, IPV6_UNICAST } from "../types/family.ts";
+import { type IpAddress, ipVersion } from "../types/ip-address.ts";
+import type { ExportProfile } from "./export/export-profile.ts";
+import type { PeerConfig, SpeakerConfig } from "./speaker-config.ts";
+
+type ProfileSources = {
+  readonly config: PeerConfig;
+  readonly speaker: SpeakerConfig;
+  readonly parameters: SessionParameters;
+  readonly family: Family;
+  /** Our end of the session's connection. */
+  readonly localAddress: IpAddress;
+};
+
+/** What shapes the peer's Adj-RIB-Out in one family; undefined when we have no next hop to give there. */
+export function exportProfileOf(sources: ProfileSources): ExportProfile | undefined {
+  const { config, speaker, parameters, family, localAddress } = sources;
+  const nextHopSelf = nextHopSelfOf(sources);
+  if (nextHopSelf === undefined) return undefined;
+  const linkLocal = isLinkLocal(localAddress) && ipVersion(nextHopSelf) === 6;
+  return {
+    target: targetOf(config),
+    localAsn: config.localAsn,
+    ownAsn: speaker.asn,
+    routerId: speaker.routerId,
+    ...(speaker.clusterId !== undefined && { clusterId: speaker.clusterId }),
+    nextHopMode: config.nextHopMode,
+    nextHopSelf,
+    ...(linkLocal && family === IPV6_UNICAST && { linkLocalNextHopSelf: localAddress }),
+    exportLearned: config.exportLearned,
+    ...(config.role !== undefined && { role: config.role }),
+    exportPolicy: config.exportPolicy,
+    wireContext: parameters.send,
+    enhancedRefresh: parameters.enhancedRouteRefresh,
+    advertisementIntervalSeconds: config.advertisementIntervalSeconds,
+  };
+}
+
+function targetOf(config: PeerConfig): ExportProfile["target"] {
+  if (config.peerAsn !== config.localAsn) return "ebgp";
+  return config.routeReflectorClient ? "client" : "nonClient";
+}
+
+/** Configured, else our end of the session, else an address of ours of the family; an IPv6 one for IPv4 by RFC 8950 only. */
+function nextHopSelfOf(sources: ProfileSources): IpAddress | undefined {
+  const { config, speaker, parameters, family, localAddress } = sources;
+  const version = family === IPV6_UNICAST ? 6 : 4;
+  const configured = version === 6 ? config.nextHopSelf?.ipv6 : config.nextHopSelf?.ipv4;
+  if (configured !== undefined) return configured;
+  const own = [localAddress, ...speaker.ownAddresses];
+  const candidates = own.filter((address) => ipVersion(address) === version);
+  const best = candidates.find((address) => !isLinkLocal(address)) ?? candidates[0];
+  if (best !== undefined || !parameters.send.extendedNextHop.has(family)) return best;
+  return own.find((address) => ipVersion(address) === 6);
+}
+
+function isLinkLocal(address: IpAddress): boolean {
+  return /^fe[89ab]/.test(address);
+}

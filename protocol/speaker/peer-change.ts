@@ -1,0 +1,77 @@
+/*
+ * What a changed field of a peering does to the peer: the one table of it. A field that is not named here does not compile.
+ */
+import type { PeerConfig } from "./speaker-config.ts";
+
+/**
+ * `keep`: the running session is not touched, the value counts from its next use. `import`: routes in the Adj-RIB-In are
+ * judged again. `export`: what differs is sent. `both`: these two. `admin`: a shutdown or its end. `reset`: the value was
+ * agreed in the OPEN or belongs to the connection, so the session begins anew, with Cease 6/6.
+ */
+export type FieldEffect = "keep" | "import" | "export" | "both" | "admin" | "limits" | "reset";
+
+export const FIELD_EFFECTS: { readonly [field in keyof Required<PeerConfig>]: FieldEffect } = {
+  name: "keep",
+  origin: "keep",
+  address: "reset",
+  port: "reset",
+  localAddress: "reset",
+  interface: "reset",
+  localAsn: "reset",
+  peerAsn: "reset",
+  adminDown: "admin",
+  passive: "keep",
+  holdTimeSeconds: "reset",
+  minHoldTimeSeconds: "keep",
+  keepaliveSeconds: "keep",
+  connectRetrySeconds: "keep",
+  idleHoldSeconds: "keep",
+  delayOpenSeconds: "keep",
+  sendHoldSeconds: "keep",
+  families: "reset",
+  extendedMessage: "reset",
+  routeReflectorClient: "both",
+  nextHopMode: "export",
+  nextHopSelf: "export",
+  allowOwnAsn: "import",
+  enforceFirstAsn: "import",
+  role: "reset",
+  roleStrict: "keep",
+  exportLearned: "export",
+  acceptDefaultRoute: "import",
+  acceptNodeAddresses: "import",
+  gracefulRestart: "keep",
+  importPolicy: "import",
+  exportPolicy: "export",
+  advertisementIntervalSeconds: "export",
+  password: "reset",
+  ttlSecurityHops: "reset",
+};
+
+/** The effects of all fields that differ, each once. */
+export function effectsOfChange(before: PeerConfig, after: PeerConfig): ReadonlySet<FieldEffect> {
+  const effects = new Set<FieldEffect>();
+  for (const field of Object.keys(FIELD_EFFECTS) as (keyof PeerConfig)[]) {
+    if (sameContent(before[field], after[field])) continue;
+    effects.add(field === "families" ? familiesEffect(before, after) : FIELD_EFFECTS[field]);
+  }
+  return effects;
+}
+
+/** Limits are ours alone; whatever else is said of a family stands in the OPEN. */
+function familiesEffect(before: PeerConfig, after: PeerConfig): FieldEffect {
+  const agreed = ({ families }: PeerConfig) =>
+    families.map(({ family, addPath, extendedNextHop }) => ({ family, addPath, extendedNextHop }));
+  return sameContent(agreed(before), agreed(after)) ? "limits" : "reset";
+}
+
+/** Plain data with the same content. Order counts in lists, not in objects; an absent field is an undefined one. */
+export function sameContent(a: unknown, b: unknown): boolean {
+  if (a === b) return true;
+  if (typeof a !== "object" || typeof b !== "object" || a === null || b === null) return false;
+  if (Array.isArray(a) !== Array.isArray(b)) return false;
+  const [left, right] = [a as Record<string, unknown>, b as Record<string, unknown>];
+  const keys = new Set([...Object.keys(left), ...Object.keys(right)]);
+  for (const key of keys) if (!sameContent(left[key], right[key])) return false;
+  return true;
+}

@@ -1,0 +1,309 @@
+import { maximumPrefixesReached } from "../session/notification.ts";
+import type { EndCause } from "../session/session-action.ts";
+import type { SessionParameters } from "../session/session-parameters.ts";
+import { type Family, formatFamily, IPV4_UNICAST, IPV6_UNICAST } from "../types/family.ts";
+import { addSeconds, type Instant } from "../types/instant.ts";
+import type { IpAddress } from "../types/ip-address.ts";
+import type { NotificationMessage, RouteRefreshMessage } from "../wire/message.ts";
+import { exportProfileOf } from "./export-profile-of.ts";
+import { PeerImport } from "./peer-import.ts";
+import type { PeerConfig } from "./speaker-config.ts";
+import type { SpeakerContext } from "./speaker-context.ts";
+import type { PeerFamilySnapshot } from "./speaker-snapshot.ts";
+import { STALE_PATH_SECONDS, StaleFamilies } from "./stale-families.ts";
+import type { UpdateTarget } from "./update-reader.ts";
+
+/** ROUTE-REFRESH subtypes. RFC 2918 §3, RFC 7313 §3.2. */
+const RefreshSubtype = { request: 0, beginning: 1, end: 2 } as const;
+
+/** A running session, as its routes see it. */
+type Running = {
+  readonly parameters: SessionParameters;
+  readonly localAddress: IpAddress;
+  readonly target: UpdateTarget;
+  readonly endOfRibReceived: Set<Family>;
+};
+
+/**
+ * All that a peer and the RIB have to do with one another: routes in, stale routes kept and swept, membership in update
+ * groups, limits. It outlives sessions, because stale routes do.
+ */
+export class PeerRoutes {
+  readonly index: number;
+  readonly #context: SpeakerContext;
+  readonly #stale = new StaleFamilies();
+  /** Families between BoRR and EoRR, with the time at which we stop to wait for the latter. RFC 7313 §4. */
+  readonly #refreshing = new Map<Family, Instant>();
+  readonly #warned = new Set<Family>();
+  #config: PeerConfig;
+  #imports: PeerImport;
+  #running: Running | undefined;
+
+  constructor(index: number, config: PeerConfig, context: SpeakerContext) {
+    this.index = index;
+    this.#config = config;
+    this.#context = context;
+    this.#imports = this.#newImports();
+  }
+
+  /** A session came up: facts for the decision, stale routes that must go, then the peer's share of our routes. */
+  established(parameters: SessionParameters, localAddress: IpAddress): void {
+    this.#running = this.#run(parameters, localAddress, new Set());
+    this.#setFacts();
+    this.#excuse(parameters);
+    for (const family of this.#stale.established(parameters, this.#context.now)) {
+      this.#sweep(family, "the peer did not preserve forwarding (RFC 4724 §4.2)");
+    }
+    for (const family of parameters.families) this.#join(family, "join");
+  }
+
+  /** The session is over. Routes stay only when the connection was lost and the peer said that it can restart. */
+  ended(cause: EndCause): void {
+    const running = this.#running;
+    if (running === undefined) return;
+    this.#running = undefined;
+    this.#refreshing.clear();
+    const { now, groups, rib } = this.#context;
+    const lost = cause.type === "connectionLost";
+    const kept = lost ? this.#stale.connectionLost(running.parameters, now) : [];
+    if (!lost) this.#stale.clear();
+    for (const family of running.parameters.families) {
+      groups.leave({ peerIndex: this.index, family });
+      if (kept.includes(family)) rib.family(family).markStale(this.index);
+      else rib.family(family).removePeer(this.index);
+      this.#context.touched.add(family);
+    }
+    if (kept.length > 0) {
+      this.#event("peer.stale", "info", {
+        families: kept.map(formatFamily),
+        seconds: running.parameters.gracefulRestart?.restartTimeSeconds,
+      });
+    }
+  }
+
+  /** Everything of this peer goes: it is no longer configured, or was shut down. */
+  remove(): void {
+    this.#stale.clear();
+    for (const rib of this.#context.rib.families()) {
+      rib.removePeer(this.index);
+      this.#context.touched.add(rib.family);
+    }
+  }
+
+  /** The hot path: one UPDATE. Answers the NOTIFICATION when it was one prefix too many. */
+  readUpdate(bytes: Uint8Array, start: number, end: number): NotificationMessage | undefined {
+    const running = this.#running;
+    if (running === undefined) return undefined;
+    const { updates, touched } = this.#context;
+    const { target } = running;
+    updates.read(bytes, start, end, target);
+    if (target.ipv4 !== undefined) touched.add(IPV4_UNICAST);
+    if (target.ipv6 !== undefined) touched.add(IPV6_UNICAST);
+    const { cursor } = updates;
+    if (cursor.faults.length > 0) {
+      this.#event("update.fault", "warn", {
+        faults: cursor.faults,
+        message: hex(bytes.subarray(start, end)),
+      });
+    }
+    if (cursor.endOfRib !== undefined) this.#endOfRib(cursor.endOfRib, running);
+    return this.#checkLimits();
+  }
+
+  /** The peer asks for our routes again, or marks the ends of what it sends again. RFC 2918 §4, RFC 7313 §4. */
+  routeRefresh({ family, subtype }: RouteRefreshMessage): void {
+    const parameters = this.#running?.parameters;
+    // RFC 2918 §4: a family that was not negotiated is ignored; so are subtypes that nobody has defined.
+    if (!parameters?.families.includes(family)) return;
+    const { groups, rib, now } = this.#context;
+    if (subtype === RefreshSubtype.request) {
+      groups.refresh({ peerIndex: this.index, family });
+      this.#event("peer.refresh", "info", { family: formatFamily(family), direction: "out" });
+    } else if (parameters.enhancedRouteRefresh && subtype === RefreshSubtype.beginning) {
+      rib.family(family).markStale(this.index);
+      this.#refreshing.set(family, addSeconds(now, STALE_PATH_SECONDS));
+    } else if (subtype === RefreshSubtype.end && this.#refreshing.delete(family)) {
+      this.#sweep(family, "EoRR (RFC 7313 §4.2)");
+    }
+  }
+
+  /** Takes a new configuration; what it changes for routes is done by `rejudge` and `regroup`. */
+  configure(config: PeerConfig): void {
+    this.#config = config;
+    this.#imports = this.#newImports();
+    if (this.#running === undefined) return;
+    const { parameters, localAddress, endOfRibReceived } = this.#running;
+    this.#running = this.#run(parameters, localAddress, endOfRibReceived);
+  }
+
+  /** Import rules changed: the Adj-RIB-In is judged again, without the peer's help. */
+  rejudge(): void {
+    this.#setFacts();
+    const imports = this.#imports;
+    for (const rib of this.#context.rib.families()) {
+      const ipv6 = rib.family === IPV6_UNICAST;
+      rib.rejudge(this.index, (words, length, set) => imports.judge(words, length, ipv6, set));
+      this.#context.touched.add(rib.family);
+    }
+  }
+
+  /** Export rules changed: what differs is sent. */
+  regroup(): void {
+    for (const family of this.#families()) this.#join(family, "regroup");
+  }
+
+  /** Sends everything again. */
+  refreshOut(): void {
+    for (const family of this.#families()) {
+      this.#context.groups.refresh({ peerIndex: this.index, family });
+    }
+  }
+
+  /** Stale routes whose time is over go. RFC 4724 §4.2, RFC 7313 §4.2. */
+  tick(now: Instant): void {
+    for (const family of this.#stale.expire(now)) this.#sweep(family, "the restart time is over");
+    for (const [family, until] of this.#refreshing) {
+      if (until > now) continue;
+      this.#refreshing.delete(family);
+      this.#sweep(family, "EoRR did not come");
+    }
+  }
+
+  nextDeadline(): Instant | undefined {
+    let earliest = this.#stale.nextDeadline();
+    for (const until of this.#refreshing.values()) {
+      if (earliest === undefined || until < earliest) earliest = until;
+    }
+    return earliest;
+  }
+
+  snapshot(): readonly PeerFamilySnapshot[] {
+    const { groups, rib } = this.#context;
+    return this.#config.families.map(({ family }) => {
+      const member = { peerIndex: this.index, family };
+      const negotiated = this.#running?.parameters.families.includes(family) ?? false;
+      return {
+        family,
+        negotiated,
+        ...rib.family(family).counts(this.index),
+        advertised: negotiated ? groups.advertised(member) : 0,
+        stale: this.#stale.has(family),
+        endOfRibReceived: this.#running?.endOfRibReceived.has(family) ?? false,
+        endOfRibSent: negotiated && groups.endOfRibSent(member),
+      };
+    });
+  }
+
+  #families(): readonly Family[] {
+    return this.#running?.parameters.families ?? [];
+  }
+
+  #newImports(): PeerImport {
+    const { config, scope, rib } = this.#context;
+    return new PeerImport(this.#config, config, scope, rib.attributeSets);
+  }
+
+  #run(
+    parameters: SessionParameters,
+    localAddress: IpAddress,
+    endOfRibReceived: Set<Family>,
+  ): Running {
+    const { rib } = this.#context;
+    const negotiated = (family: Family) =>
+      parameters.families.includes(family) ? rib.family(family) : undefined;
+    return {
+      parameters,
+      localAddress,
+      endOfRibReceived,
+      target: {
+        peerIndex: this.index,
+        context: parameters.receive,
+        imports: this.#imports,
+        ipv4: negotiated(IPV4_UNICAST),
+        ipv6: negotiated(IPV6_UNICAST),
+      },
+    };
+  }
+
+  #setFacts(): void {
+    const parameters = this.#running?.parameters;
+    if (parameters === undefined) return;
+    this.#context.rib.setPeer(this.index, {
+      type: parameters.type,
+      routeReflectorClient: this.#config.routeReflectorClient,
+      routerId: parameters.peerRouterId,
+      address: this.#config.address,
+    });
+  }
+
+  #join(family: Family, how: "join" | "regroup"): void {
+    const running = this.#running;
+    if (running === undefined) return;
+    const { config: speaker, groups, touched } = this.#context;
+    const { parameters, localAddress } = running;
+    const profile = exportProfileOf({
+      config: this.#config,
+      speaker,
+      parameters,
+      family,
+      localAddress,
+    });
+    touched.add(family);
+    if (profile !== undefined) groups[how]({ peerIndex: this.index, family }, profile);
+    else {
+      this.#event("peer.noNextHop", "warn", {
+        family: formatFamily(family),
+        reason: "this host has no address that could be the next hop; nothing is announced",
+      });
+    }
+  }
+
+  /** RFC 4724 §4.1: who cannot restart, or has restarted too and waits for us, is not waited for. */
+  #excuse({ families, gracefulRestart }: SessionParameters): void {
+    const { selection, restartingFamilies } = this.#context;
+    for (const family of restartingFamilies) {
+      const tells =
+        families.includes(family) && gracefulRestart !== undefined && !gracefulRestart.restarting;
+      if (!tells) selection?.peerDone(this.#config.name, family);
+    }
+  }
+
+  #endOfRib(family: Family, running: Running): void {
+    running.endOfRibReceived.add(family);
+    this.#context.selection?.peerDone(this.#config.name, family);
+    if (this.#stale.endOfRib(family)) this.#sweep(family, "End-of-RIB (RFC 4724 §4.2)");
+  }
+
+  #sweep(family: Family, reason: string): void {
+    this.#context.rib.family(family).sweepStale(this.index);
+    this.#context.touched.add(family);
+    this.#event("peer.swept", "info", { family: formatFamily(family), reason });
+  }
+
+  /** RFC 4486 §4: the bound that was passed goes into the Cease. */
+  #checkLimits(): NotificationMessage | undefined {
+    for (const { family, maxPrefixes } of this.#config.families) {
+      if (maxPrefixes === undefined) continue;
+      const { limit, warnPercent } = maxPrefixes;
+      const { received } = this.#context.rib.family(family).counts(this.index);
+      const fields = { family: formatFamily(family), limit, received };
+      if (received > limit) {
+        this.#event("prefix.limit", "error", fields);
+        return maximumPrefixesReached(family, limit);
+      }
+      const warns = received * 100 > limit * warnPercent;
+      if (warns && !this.#warned.has(family)) this.#event("prefix.warning", "warn", fields);
+      if (warns) this.#warned.add(family);
+      else this.#warned.delete(family);
+    }
+    return undefined;
+  }
+
+  #event(name: string, level: "info" | "warn" | "error", fields: Record<string, unknown>): void {
+    this.#context.event({ name, peer: this.#config.name, level, fields });
+  }
+}
+
+function hex(bytes: Uint8Array): string {
+  return Array.from(bytes, (octet) => octet.toString(16).padStart(2, "0")).join("");
+}

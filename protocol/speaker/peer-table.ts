@@ -1,0 +1,176 @@
+import { CeaseSubcode, cease } from "../session/notification.ts";
+import type { Instant } from "../types/instant.ts";
+import type { IpAddress } from "../types/ip-address.ts";
+import { hostPrefix, prefixFamily } from "../types/prefix.ts";
+import { ImportScope } from "./import-scope.ts";
+import { earliest, Peer, type SpeakerEffect } from "./peer.ts";
+import { sameContent } from "./peer-change.ts";
+import type { SpeakerConfig } from "./speaker-config.ts";
+import type { SpeakerContext } from "./speaker-context.ts";
+
+/** Peer indexes in the RIB; 0 is this host itself. */
+const MAX_PEER_INDEX = 65_534;
+
+const LOCAL_NAME = "local";
+
+/** The peers of a speaker, in the order of its configuration, and what a new configuration means for them. */
+export class PeerTable {
+  readonly #context: SpeakerContext;
+  #peers = new Map<string, Peer>();
+  readonly #byIndex = new Map<number, Peer>();
+  #lastIndex = 0;
+  #changed = true;
+
+  constructor(context: SpeakerContext) {
+    this.#context = context;
+  }
+
+  get size(): number {
+    return this.#peers.size;
+  }
+
+  [Symbol.iterator](): Iterator<Peer> {
+    return this.#peers.values();
+  }
+
+  named(name: string): Peer | undefined {
+    return this.#peers.get(name);
+  }
+
+  /** The peer that a connection comes from; of several with one address, the one that names our end. */
+  at(remote: IpAddress, local: IpAddress): Peer | undefined {
+    const candidates = [...this.#peers.values()].filter(({ config }) => config.address === remote);
+    return candidates.find(({ config }) => config.localAddress === local) ?? candidates[0];
+  }
+
+  nameOf(peerIndex: number): string {
+    return peerIndex === 0 ? LOCAL_NAME : (this.#byIndex.get(peerIndex)?.name ?? `#${peerIndex}`);
+  }
+
+  indexOf(name: string): number | undefined {
+    return name === LOCAL_NAME ? 0 : this.#peers.get(name)?.routes.index;
+  }
+
+  addresses(): readonly IpAddress[] {
+    return [...this.#peers.values()].map(({ config }) => config.address);
+  }
+
+  /** True once after each change of the set of peers. */
+  takeChanged(): boolean {
+    const changed = this.#changed;
+    this.#changed = false;
+    return changed;
+  }
+
+  some(holds: (peer: Peer) => boolean): boolean {
+    for (const peer of this) if (holds(peer)) return true;
+    return false;
+  }
+
+  count(holds: (peer: Peer) => boolean): number {
+    let count = 0;
+    for (const peer of this) if (holds(peer)) count++;
+    return count;
+  }
+
+  tick(now: Instant): void {
+    for (const peer of this) peer.tick(now);
+  }
+
+  nextDeadline(): Instant | undefined {
+    return earliest([...this.#peers.values()].map((peer) => peer.nextDeadline()));
+  }
+
+  /** Starts the peers that have never been started. */
+  startNew(): void {
+    for (const peer of this) if (!peer.isStarted) peer.start();
+  }
+
+  /** Finds the differences between what is and what is wanted, and makes them. */
+  configure(config: SpeakerConfig): void {
+    const before = this.#context.config;
+    this.#context.config = config;
+    this.#removeAbsent(config);
+    this.#speakerChanged(before, config);
+    const peers = new Map<string, Peer>();
+    for (const wanted of config.peers) {
+      const peer = this.#peers.get(wanted.name) ?? this.#add(wanted);
+      peers.set(wanted.name, peer);
+      if (sameContent(peer.config, wanted)) continue;
+      peer.configure(wanted);
+      this.#changed = true;
+    }
+    this.#peers = peers;
+  }
+
+  #removeAbsent(config: SpeakerConfig): void {
+    const wanted = new Set(config.peers.map(({ name }) => name));
+    for (const peer of [...this]) {
+      if (wanted.has(peer.name)) continue;
+      peer.stop(cease(CeaseSubcode.peerDeconfigured), "no longer configured");
+      peer.routes.remove();
+      this.#peers.delete(peer.name);
+      this.#byIndex.delete(peer.routes.index);
+      this.#changed = true;
+    }
+  }
+
+  #add(config: SpeakerConfig["peers"][number]): Peer {
+    const peer = new Peer(this.#freeIndex(), config, this.#context);
+    this.#byIndex.set(peer.routes.index, peer);
+    this.#changed = true;
+    return peer;
+  }
+
+  /** The next index that nobody uses and whose routes are gone: an index that comes back too early would inherit them. */
+  #freeIndex(): number {
+    for (let tried = 0; tried < MAX_PEER_INDEX; tried++) {
+      this.#lastIndex = (this.#lastIndex % MAX_PEER_INDEX) + 1;
+      const index = this.#lastIndex;
+      const used =
+        this.#byIndex.has(index) ||
+        this.#context.rib.families().some((rib) => rib.counts(index).received > 0);
+      if (!used) return index;
+    }
+    throw new RangeError(`more than ${MAX_PEER_INDEX} peers`);
+  }
+
+  /** What concerns all peers. */
+  #speakerChanged(before: SpeakerConfig, after: SpeakerConfig): void {
+    if (before === after) return;
+    if (!sameContent(before.decision, after.decision)) {
+      this.#context.rib.configure(after.decision);
+      for (const { family } of this.#context.rib.families()) this.#context.touched.add(family);
+    }
+    const scope = new ImportScope(after);
+    const moved = this.#context.scope.difference(scope);
+    this.#context.scope = scope;
+    const effect = effectOnAll(before, after);
+    if (effect === "none" && moved.length === 0) return;
+    for (const peer of this) peer.speakerChanged();
+    if (effect === "none") {
+      for (const peer of this.#concerned(moved)) peer.routes.rejudge();
+    } else for (const peer of this) peer.speakerEffect(effect);
+  }
+
+  /** Peers that have announced one of these addresses: only their routes can be judged otherwise now. */
+  #concerned(addresses: readonly IpAddress[]): ReadonlySet<Peer> {
+    const peers = new Set<Peer>();
+    for (const prefix of addresses.map(hostPrefix)) {
+      for (const { peerIndex } of this.#context.rib.family(prefixFamily(prefix)).explain(prefix)) {
+        const peer = this.#byIndex.get(peerIndex);
+        if (peer !== undefined) peers.add(peer);
+      }
+    }
+    return peers;
+  }
+}
+
+/** What a change of the speaker's own fields does to every peer. */
+function effectOnAll(before: SpeakerConfig, after: SpeakerConfig): SpeakerEffect {
+  if (before.asn !== after.asn || before.routerId !== after.routerId) return "reset";
+  const soft =
+    before.clusterId !== after.clusterId || !sameContent(before.ownAddresses, after.ownAddresses);
+  if (soft) return "both";
+  return before.hostName === after.hostName ? "none" : "keep";
+}
