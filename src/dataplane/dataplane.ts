@@ -172,6 +172,8 @@ export class Dataplane {
 
   #sweep(family: Family): void {
     this.#bestRoutes.sweep(family);
+    this.#workloads.sweep();
+    this.#localIsDirty = true;
     this.#wake();
   }
 

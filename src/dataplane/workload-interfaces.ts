@@ -52,9 +52,13 @@ export class WorkloadInterfaces {
     this.#addressDriver = new AddressDriver({ socket, table: links, protocol });
   }
 
-  /** The whole desired set. It comes from a datastore that is in sync, so what is ours and unwanted may go from now on. */
+  /** The whole desired set. */
   setDesired(workloads: LocalDataplane["workloads"]): void {
     this.#workloads = workloads;
+  }
+
+  /** From now on addresses of ours on interfaces that are no workload's go: with them the kernel drops the routes there. */
+  sweep(): void {
     this.#addressDriver.sweep();
   }
 
@@ -94,7 +98,7 @@ export class WorkloadInterfaces {
 
   /** Takes our addresses off and puts the sysctls back as they were. */
   cleanUp(): PendingChange[] {
-    this.#addressDriver.sweep();
+    this.sweep();
     this.#addressDriver.setDesired(new Map());
     return [...this.#addressDriver.apply(), ...this.#sysctls.restore()];
   }

@@ -59,7 +59,7 @@ export class DataplaneHost {
   static async start(
     lab: Lab,
     node: string,
-    local: LocalDataplane | undefined = NOTHING_LOCAL,
+    local: LocalDataplane | "later" = NOTHING_LOCAL,
   ): Promise<DataplaneHost> {
     const host = new DataplaneHost(lab, node);
     await waitUntil("the worker is ready", () => host.ready(), {
@@ -67,7 +67,7 @@ export class DataplaneHost {
       everyMilliseconds: 5,
       whenLate: () => host.#problems(),
     });
-    if (local !== undefined) host.local(local);
+    if (local !== "later") host.local(local);
     return host;
   }
 
