@@ -15,6 +15,9 @@ export type BgpFrame = {
 /** Octets kept while no header is in sight: a stream that is not BGP must not be held whole. */
 const MAX_UNFRAMED_OCTETS = 128 * 1024;
 
+/** Message Header Error / Connection Not Synchronized. RFC 4271 §6.1. */
+const MARKER_NOT_ONES = 1;
+
 type Piece = { readonly bytes: Uint8Array; readonly packet: Packet };
 
 /**
@@ -60,14 +63,19 @@ export class BgpDirection {
     }
   }
 
-  /** The error says why what stands here is no header after all. */
+  /**
+   * Length of the next message. A header with a wrong length for its type is still a message, if a malformed one; the
+   * error comes back when what stands here is no header after all.
+   */
   #nextLength(): number | ProtocolError {
     const bytes = this.#joined();
     try {
       return readFrame(bytes, 0, bytes.length, { extendedMessage: true });
     } catch (error) {
-      if (error instanceof ProtocolError) return error;
-      throw error;
+      if (!(error instanceof ProtocolError)) throw error;
+      if (error.subcode === MARKER_NOT_ONES || !plausible(bytes, 0)) return error;
+      const length = lengthAt(bytes, 0);
+      return bytes.length < length ? NEED_MORE : length;
     }
   }
 
@@ -127,7 +135,10 @@ function findHeader(bytes: Uint8Array): number {
 }
 
 function plausible(bytes: Uint8Array, header: number): boolean {
-  const length = ((bytes[header + 16] as number) << 8) | (bytes[header + 17] as number);
   const type = bytes[header + 18] as number;
-  return length >= HEADER_OCTETS && type >= 1 && type <= 5;
+  return lengthAt(bytes, header) >= HEADER_OCTETS && type >= 1 && type <= 5;
+}
+
+function lengthAt(bytes: Uint8Array, header: number): number {
+  return ((bytes[header + 16] as number) << 8) | (bytes[header + 17] as number);
 }

@@ -57,8 +57,12 @@ export function recordText(record: BgpRecord): string {
   const [first, last] = frame.packets;
   const time = new Date(last.timestampMicroseconds / 1000).toISOString().slice(11, 23);
   const frames = first.number === last.number ? `${last.number}` : `${first.number}-${last.number}`;
-  const guess = record.contextFrom === "guess" && frame.bytes[18] === 2 ? guessText(record) : "";
+  const guess = record.contextFrom === "guess" && isUpdate(record) ? guessText(record) : "";
   return `#${session} ${time} ${endpoint(source)} > ${endpoint(destination)} ${bodyText(record)}${guess} [${frames}]`;
+}
+
+function isUpdate({ decoded }: BgpRecord): boolean {
+  return decoded !== undefined && !(decoded instanceof ProtocolError) && decoded.type === "update";
 }
 
 function bodyText({ decoded, frame }: BgpRecord): string {

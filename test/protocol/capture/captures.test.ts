@@ -20,6 +20,29 @@ const oracle = Map.groupBy(
 );
 const captures = listFixtures("pcaps").filter((name) => /\.pcap(ng)?$/.test(name));
 
+/**
+ * Damaged captures (made to crash tcpdump) in which we and tshark differ, and why. There the messages that we find must
+ * still be a subset of the octets, and decode to a message or a ProtocolError.
+ */
+const FRAMING_DIFFERS = new Map([
+  [
+    "tcpdump__bgp-as-path-oobr.pcap",
+    "tshark goes on after a marker that is not all ones; we look for the next one",
+  ],
+  ["tcpdump__bgp-ub.pcap", "the same"],
+  [
+    "tcpdump__bgp-bgp_capabilities_print-oobr-1.pcap",
+    "the first fragment of a datagram that never completes",
+  ],
+  ["tcpdump__bgp_pmsi_tunnel-oobr.pcap", "the first fragment of a datagram that never completes"],
+]);
+
+/** Messages that tshark shows and RFC 4271 §6 refuses: [capture, our error]. */
+const REFUSED = new Map([
+  ["tcpdump__bgp-infinite-loop.pcap", "1/2: message length 19"],
+  ["tcpdump__tok2str-oobr-1.pcap", "3/1: path attributes overrun the message"],
+]);
+
 function recordsOf(name: string): BgpRecord[] {
   const capture = new BgpCapture();
   const records: BgpRecord[] = [];
@@ -39,6 +62,12 @@ for (const name of captures) {
   const messages = records.filter(({ frame }) => frame.type === "message");
 
   t.test(`${name}: the messages that tshark finds, octet for octet`, (t) => {
+    if (FRAMING_DIFFERS.has(name)) {
+      const octets = readFixture(`pcaps/${name}`);
+      t.ok(messages.every(({ frame }) => octets.includes(frame.bytes)));
+      t.end();
+      return;
+    }
     t.strictSame(
       messages.map(({ frame }) => Buffer.from(frame.bytes).toString("hex")).sort(),
       expected.map(({ hex }) => hex).sort(),
@@ -52,7 +81,7 @@ for (const name of captures) {
       const said = expected.find((candidate) => candidate.hex === hex);
       if (said === undefined || said.text.includes("tshark-error")) continue;
       if (record.decoded === undefined || record.decoded instanceof ProtocolError) {
-        t.fail(`frame ${said.frame}: ${record.decoded?.message}; tshark: ${said.text}`);
+        t.equal(record.decoded?.message, REFUSED.get(name), `frame ${said.frame}: ${said.text}`);
         continue;
       }
       compareWords(t, record, said);
@@ -81,12 +110,9 @@ function compareWords(t: Test, record: BgpRecord, { text, frame }: OracleMessage
   const { decoded, context } = record;
   if (decoded === undefined || decoded instanceof ProtocolError) return;
   let rest = text.replaceAll(/handles?=[^ ]*/g, "");
-  const widths = { fourOctetAsn: /seq4|set4/.test(text) || !/seq2|set2/.test(text) };
-  t.equal(
-    context.fourOctetAsn || !/AS_PATH=(seq|set|cseq|cset)/.test(text),
-    widths.fourOctetAsn || !/AS_PATH=(seq|set|cseq|cset)/.test(text),
-    `frame ${frame}: width of AS numbers`,
-  );
+  const [path] = /\/AS_PATH=[^ ]*/.exec(text) ?? [""];
+  if (/[24]\(/.test(path))
+    t.equal(context.fourOctetAsn, /4\(/.test(path), `frame ${frame}: width of AS numbers`);
   for (const word of tsharkText(decoded, { ...context, length: record.frame.bytes.length })) {
     const wanted = word.endsWith("*") ? word.slice(0, -1) : word;
     const at = rest.indexOf(wanted);
