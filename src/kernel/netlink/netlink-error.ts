@@ -1,6 +1,7 @@
 import { errnoName } from "../native/libc.ts";
 import { FLAG } from "./netlink-constants.ts";
 import {
+  MalformedNetlinkError,
   type NetlinkMessage,
   readAttributes,
   textAttribute,
@@ -25,6 +26,7 @@ const ATTRIBUTE = { message: 1, offset: 2, missingType: 5 } as const;
  * follows the number, then, with NETLINK_EXT_ACK, the attributes of the extended acknowledgement.
  */
 export function readNetlinkError({ payload, flags }: NetlinkMessage): NetlinkFault | undefined {
+  if (payload.length < 20) throw new MalformedNetlinkError("short nlmsgerr");
   const errno = -payload.readInt32LE(0);
   if (errno === 0) return undefined;
   const code = errnoName(errno);

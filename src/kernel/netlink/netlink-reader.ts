@@ -57,11 +57,19 @@ export function readAttributes(bytes: Buffer, offset = 0): Attributes {
 const TYPE_MASK = 0x3fff;
 
 export function u8Attribute(attributes: Attributes, type: number): number | undefined {
-  return attributes.get(type)?.readUInt8();
+  return sized(attributes, type, 1)?.readUInt8();
 }
 
 export function u32Attribute(attributes: Attributes, type: number): number | undefined {
-  return attributes.get(type)?.readUInt32LE();
+  return sized(attributes, type, 4)?.readUInt32LE();
+}
+
+function sized(attributes: Attributes, type: number, octets: number): Buffer | undefined {
+  const value = attributes.get(type);
+  if (value !== undefined && value.length < octets) {
+    throw new MalformedNetlinkError(`attribute ${type} of ${value.length} octets`);
+  }
+  return value;
 }
 
 /** Text without its final zero. */
