@@ -47,8 +47,7 @@ const result = await build({
   logLevel: "warning",
 });
 
-for (const [file, { bytes, entryPoint }] of Object.entries(result.metafile.outputs)) {
-  if (entryPoint !== undefined && file.endsWith(".js")) {
-    console.log(`${file}  ${Math.round(bytes / 1024)} KB`);
-  }
+for (const name of Object.keys(entries)) {
+  const bytes = result.metafile.outputs[`dist/${name}.js`]?.bytes ?? 0;
+  console.log(`dist/${name}.js  ${Math.round(bytes / 1024)} KB`);
 }

@@ -4,7 +4,7 @@
 
 find_node() {
   for node in "$root"/node_modules/node-linux-*/bin/node; do
-    if [ -x "$node" ] && "$node" -e 0 2>/dev/null; then return 0; fi
+    if [ -x "$node" ] && "$node" -v >/dev/null 2>&1; then return 0; fi
   done
   node=node
   node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 22 || (a === 22 && b >= 18) ? 0 : 1)' 2>/dev/null
