@@ -1,0 +1,94 @@
+import t from "tap";
+import { step } from "../../../protocol/session/fsm.ts";
+import { CeaseSubcode, cease } from "../../../protocol/session/notification.ts";
+import {
+  deadlines,
+  nextDeadline,
+  type SessionState,
+} from "../../../protocol/session/session-state.ts";
+import { idleHoldSeconds } from "../../../protocol/session/transition.ts";
+import { addSeconds } from "../../../protocol/types/instant.ts";
+import { BAD_OPEN, CONFIG, context, later, NOW, PEER_OPEN, STATES } from "./session-fixtures.ts";
+
+const shutdown = cease(CeaseSubcode.administrativeShutdown);
+const stop = { type: "stop", reason: "test" } as const;
+
+t.test("FSM: delay open waits with the OPEN, passive sessions never dial", (t) => {
+  const delayed = step(
+    STATES.connect,
+    { type: "tcpConnected", direction: "outgoing" },
+    { ...context, config: { ...CONFIG, delayOpenSeconds: 2 } },
+  );
+  t.same(delayed.actions, []);
+  t.equal(nextDeadline(delayed.state), addSeconds(NOW, 2));
+  const passive = { ...context, config: { ...CONFIG, passive: true } };
+  const failed = step(STATES.openSent, { type: "tcpFailed", reason: "reset" }, passive);
+  t.equal(failed.state.name, "Active");
+  t.equal(nextDeadline(failed.state), undefined);
+  const again = step(STATES.idleHeld, { type: "timerExpired", timer: "idleHold" }, passive);
+  t.equal(again.state.name, "Active");
+  t.end();
+});
+
+t.test("FSM: timers are those of the RFCs", (t) => {
+  const opened = step(STATES.active, { type: "tcpConnected", direction: "incoming" }, context);
+  t.equal(nextDeadline(opened.state), addSeconds(NOW, 240), "4 minutes for the OPEN");
+  const { state } = step(STATES.openSent, { type: "openReceived", open: PEER_OPEN }, context);
+  t.same(deadlines(state), [
+    ["keepalive", addSeconds(NOW, 30)],
+    ["hold", addSeconds(NOW, 90)],
+  ]);
+  const early = step(
+    STATES.openSent,
+    { type: "openReceived", open: PEER_OPEN },
+    { ...context, random: () => 0 },
+  );
+  t.equal(deadlines(early.state)[0]?.[1], addSeconds(NOW, 22.5), "jitter takes a quarter at most");
+  const forEver = step(
+    STATES.openSent,
+    { type: "openReceived", open: { ...PEER_OPEN, holdTimeSeconds: 0 } },
+    context,
+  );
+  t.same(deadlines(forEver.state), [], "hold time 0 runs no timers");
+  const sending = step(STATES.established, { type: "sendStarted" }, context).state;
+  t.ok(
+    deadlines(sending).some(([timer, at]) => timer === "sendHold" && at === addSeconds(NOW, 480)),
+  );
+  const again = step(sending, { type: "sendStarted" }, { ...context, now: later }).state;
+  t.same(deadlines(again), deadlines(sending), "more octets do not restart the send hold timer");
+  const taken = step(sending, { type: "sendProgressed" }, context).state;
+  t.notOk(deadlines(taken).some(([timer]) => timer === "sendHold"));
+  t.end();
+});
+
+t.test("FSM: the idle hold doubles with each failure, and a proven session starts anew", (t) => {
+  const seconds = [1, 2, 3, 4, 5, 50].map((failures) => idleHoldSeconds(failures, CONFIG));
+  t.same(seconds, [5, 10, 20, 30, 30, 30]);
+  let state: SessionState = STATES.openSent;
+  const waits: number[] = [];
+  for (let i = 0; i < 4; i++) {
+    state = step(state, { type: "openReceived", open: BAD_OPEN }, context).state;
+    waits.push(((nextDeadline(state) ?? 0) - NOW) / 1000);
+    state = { name: "OpenSent", failures: state.failures, holdAt: later };
+  }
+  t.same(waits, [5, 10, 20, 30]);
+  const proven: SessionState = { ...STATES.established, failures: 9 };
+  const lost = { type: "tcpFailed", reason: "reset" } as const;
+  t.equal(step(proven, lost, { ...context, now: later }).state.failures, 1);
+  t.equal(step(proven, lost, context).state.failures, 10, "a young session has proved nothing");
+  t.end();
+});
+
+t.test("FSM: who may come back before the idle hold is over", (t) => {
+  const crime = step(STATES.openSent, { type: "openReceived", open: BAD_OPEN }, context).state;
+  t.match(crime, { name: "Idle", accepts: false });
+  const lost = step(STATES.established, { type: "tcpFailed", reason: "reset" }, context).state;
+  t.match(lost, { name: "Idle", accepts: true });
+  const stopped = step(
+    STATES.established,
+    { ...stop, by: "operator", notification: shutdown },
+    context,
+  ).state;
+  t.match(stopped, { name: "Idle", accepts: false, idleHoldAt: undefined });
+  t.end();
+});
