@@ -1,5 +1,10 @@
 import { Lab } from "../../src/lab/lab.ts";
-import type { LabSpeaker, SpeakerPeer, SpeakerPlan } from "../../src/lab/speakers/lab-speaker.ts";
+import type {
+  LabFamily,
+  LabSpeaker,
+  SpeakerPeer,
+  SpeakerPlan,
+} from "../../src/lab/speakers/lab-speaker.ts";
 
 /** Makes a daemon of one make for a plan. */
 export type SpeakerFactory = (lab: Lab, plan: SpeakerPlan) => LabSpeaker;
@@ -46,16 +51,16 @@ export async function openSegment(name: string, nodes: readonly SegmentNode[]): 
 /** What two speakers agree on besides who they are: a key, GTSM, graceful restart, timers. */
 export type SessionOptions = Pick<
   SpeakerPeer,
-  "password" | "ttlSecurity" | "gracefulRestart" | "holdTimeSeconds"
+  "password" | "ttlSecurity" | "gracefulRestart" | "holdTimeSeconds" | "passive" | "families"
 >;
 
 /** The plan of one node with its peers, for a role: who is in which AS, and who is whose client. */
 export function segmentPlan(
   node: SegmentNode,
   role: InteropRole,
-  options: SessionOptions & { readonly kernel?: boolean } = {},
+  options: SessionOptions & { readonly kernel?: boolean; readonly transport?: LabFamily } = {},
 ): SpeakerPlan {
-  const { kernel, ...session } = options;
+  const { kernel, transport = "ipv4", ...session } = options;
   const reflects = role === "rrClient";
   const others: readonly SegmentNode[] =
     node === "hub" ? (reflects ? ["peer", "witness"] : ["peer"]) : ["hub"];
@@ -66,7 +71,7 @@ export function segmentPlan(
     addresses: SEGMENT[node],
     peers: others.map((other) => ({
       name: other,
-      address: SEGMENT[other].ipv4,
+      address: SEGMENT[other][transport],
       asn: asnOf(other, role),
       routeReflectorClient: reflects && node === "hub",
       ...session,

@@ -123,6 +123,7 @@ function bgpProtocol(plan: SpeakerPlan, peer: SpeakerPeer): string {
   const options = [
     peer.password === undefined ? "" : `password "${peer.password}";`,
     peer.ttlSecurity === true ? "ttl security on;" : "",
+    peer.passive === true ? "passive on;" : "",
     peer.routeReflectorClient === true ? "rr client;" : "",
     plan.clusterId === undefined || !isInternal(plan, peer)
       ? ""

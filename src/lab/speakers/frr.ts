@@ -173,6 +173,7 @@ function neighbor(peer: SpeakerPeer): readonly string[] {
       ? []
       : [`${line} timers ${Math.floor(peer.holdTimeSeconds / 3)} ${peer.holdTimeSeconds}`]),
     ...(peer.password === undefined ? [] : [`${line} password ${peer.password}`]),
+    ...(peer.passive === true ? [`${line} passive`] : []),
     ...(peer.ttlSecurity === true ? [`${line} ttl-security hops 1`] : []),
   ];
 }

@@ -3,8 +3,8 @@ export type LabSpeaker = {
   /** "BIRD 2", for titles. */
   readonly make: string;
   readonly plan: SpeakerPlan;
-  /** Starts it; returns when it answers. */
-  start(): Promise<void>;
+  /** Starts it; returns when it answers. `recover`: as the restarting speaker of RFC 4724 §4.1, after kill(). */
+  start(options?: { readonly recover?: boolean }): Promise<void>;
   /** Originates these routes and no others: what is new is announced, what differs is announced again, the rest is withdrawn. */
   originate(routes: readonly OriginatedRoute[]): Promise<void>;
   /** The session's state in the daemon's own words, "Established" for all when it is up. */
@@ -47,6 +47,8 @@ export type SpeakerPeer = {
   readonly routeReflectorClient?: boolean;
   readonly password?: string;
   readonly ttlSecurity?: boolean;
+  /** Waits for the peer to connect. */
+  readonly passive?: boolean;
   readonly gracefulRestart?: { readonly restartTimeSeconds: number };
   readonly holdTimeSeconds?: number;
 };
