@@ -72,7 +72,7 @@ export function asNumberField(): z.ZodUnion<readonly [z.ZodNumber, z.ZodString]>
   const dotted = stringField((value) =>
     parseAsn(value) ? undefined : 'must be an AS number, such as 65001 or "1.10"',
   );
-  return z.union([number, dotted], { error: "must be an AS number, such as 65001" });
+  return z.union([number, dotted], { error: 'must be an AS number, such as 65001 or "1.10"' });
 }
 
 /** The AS number of a field that asNumberField has checked. */

@@ -68,8 +68,9 @@ function loadDocument(work: DocumentToLoad): LoadResult {
   }
   const value = toPlainValue(document);
   if (value === undefined) {
-    const message = "uses too many aliases";
-    return { resources: [], errors: [{ severity: "error", path: source.file, message }] };
+    const message = "an alias names no anchor that stands before it, or there are too many aliases";
+    const place = source.placeOf(document, [], { at: undefined });
+    return { resources: [], errors: [{ severity: "error", path: "", message, place }] };
   }
   if (value === null) return { resources: [], errors: [] };
   const loads = itemsOf(value).map(({ item, path }) => loadItem(item, path, work));
@@ -155,7 +156,7 @@ const SYNTAX: Readonly<Record<string, Told>> = {
     fix: "put quotes around values that hold a colon and a blank",
   },
   ALIAS_PROPS: { message: "an alias cannot have an anchor or a tag" },
-  BAD_ALIAS: { message: "an alias must name an anchor that stands before it" },
+  BAD_ALIAS: { message: "an alias has no name" },
   KEY_OVER_1024_CHARS: { message: "a field's name is longer than 1024 characters" },
   BAD_SCALAR_START: {
     message: "a value cannot begin with this character",

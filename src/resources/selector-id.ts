@@ -3,6 +3,8 @@ import { formatSelector, type Selector } from "./selector.ts";
 
 /** Calico's short name of a selector: equal selectors have equal ids, whatever their spelling. */
 export function selectorId(selector: Selector): string {
-  const hash = createHash("sha224").update(formatSelector(selector)).digest("base64url");
+  const hash = createHash("sha224")
+    .update(`s:${formatSelector(selector)}`)
+    .digest("base64url");
   return `s:${hash}`;
 }

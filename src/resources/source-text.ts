@@ -6,6 +6,8 @@ import type { SourcePlace } from "./validation-error.ts";
 export class SourceText {
   readonly file: string;
   readonly #text: string;
+  readonly #lines: readonly string[];
+  readonly #hidden: readonly boolean[];
   readonly #lineCounter: LineCounter;
 
   constructor(source: {
@@ -15,6 +17,8 @@ export class SourceText {
   }) {
     this.file = source.file;
     this.#text = source.text;
+    this.#lines = source.text.split(/\r?\n/);
+    this.#hidden = linesWithKeys(this.#lines);
     this.#lineCounter = source.lineCounter;
   }
 
@@ -67,35 +71,32 @@ export class SourceText {
     place: { readonly line: number; readonly column: number },
     length: number,
   ): string | undefined {
-    const lines = this.#text.split(/\r?\n/);
-    const text = lines[place.line - 1];
-    if (text === undefined || text.trim() === "" || this.#mayHoldKey(lines, place.line - 1)) {
-      return undefined;
-    }
+    const text = this.#lines[place.line - 1];
+    if (text === undefined || text.trim() === "" || this.#hidden[place.line - 1]) return undefined;
     const gutter = String(place.line).padStart(4);
     const carets = "^".repeat(Math.max(1, Math.min(length, text.length - place.column + 1)));
     const clean = text.replaceAll("\t", " ");
     return `${gutter} | ${clean}\n${" ".repeat(4)} | ${" ".repeat(place.column - 1)}${carets}`;
   }
-
-  /**
-   * A line that names a password, or nearly ("pasword: …"), and lines below it that are indented deeper (a block or folded
-   * text) are never shown.
-   */
-  #mayHoldKey(lines: readonly string[], index: number): boolean {
-    let indent = Number.POSITIVE_INFINITY;
-    for (let i = index; i >= 0; i--) {
-      const line = lines[i] ?? "";
-      if (line.trim() === "") continue;
-      const own = line.length - line.trimStart().length;
-      if (own >= indent && i !== index) continue;
-      indent = own;
-      if (namesKey(line)) return true;
-      if (own === 0) return false;
-    }
-    return false;
-  }
 }
+
+/**
+ * Which lines are never shown: each that names a password, or nearly ("pasword: …"), and those after it until the next field that
+ * is not deeper: the key may stand on lines of its own.
+ */
+function linesWithKeys(lines: readonly string[]): readonly boolean[] {
+  let deeperThan: number | undefined;
+  return lines.map((line) => {
+    const indent = line.search(/[^\s-]/);
+    if (deeperThan !== undefined && indent <= deeperThan && FIELD.test(line))
+      deeperThan = undefined;
+    if (namesKey(line)) deeperThan = indent;
+    return deeperThan !== undefined;
+  });
+}
+
+/** A line that begins with a field's name, or a list's dash before one. */
+const FIELD = /^[\s-]*("[^"]*"|'[^']*'|[\w./-]+)\s*:(\s|$)/;
 
 function namesKey(line: string): boolean {
   if (/pass|secret/i.test(line)) return true;

@@ -122,7 +122,12 @@ function metadataSchema(kind: Kind): z.ZodType {
     name: objectName,
     namespace: namespaced
       ? objectName
-      : z.undefined({ error: `${kind} belongs to the cluster and has no namespace` }).optional(),
+      : z
+          .string()
+          .optional()
+          .refine((value) => value === undefined, {
+            error: `${kind} belongs to the cluster and has no namespace`,
+          }),
     labels: strings.optional(),
     annotations: strings.optional(),
     resourceVersion: z.string().optional(),

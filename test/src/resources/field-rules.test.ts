@@ -1,0 +1,103 @@
+import t from "tap";
+import { stringify } from "yaml";
+import { loadYaml } from "../../../src/resources/load-yaml.ts";
+import { SCHEMAS } from "../../../src/resources/schemas.ts";
+import { formatValidationError } from "../../../src/resources/validation-error.ts";
+import { readJsonLines } from "../../support/fixture.ts";
+
+const V3 = "projectcalico.org/v3";
+const FIXTURES = "test/fixtures/resources";
+
+/** A whole text, and its first problem without place and excerpt. */
+const refusedEnvelopes = readJsonLines<[string, string]>(`${FIXTURES}/refused-envelopes.jsonl`);
+/** Specs with every kind of value that fields take. null is absence. */
+const accepted = readJsonLines<[string, object]>(`${FIXTURES}/accepted-fields.jsonl`);
+/** Specs with one thing wrong, and what is said of it. */
+const refused = readJsonLines<[string, object, string]>(`${FIXTURES}/refused-fields.jsonl`);
+
+function problemsOf(text: string): string[] {
+  const { errors } = loadYaml(text, { file: "f.yaml", unknownFields: "error" });
+  return errors.map(formatValidationError);
+}
+
+t.test("what is wrong around the spec is said in exact words", async (t) => {
+  for (const [text, expected] of refusedEnvelopes) {
+    const { errors } = loadYaml(text, { file: "f.yaml", unknownFields: "error" });
+    const [{ place, ...first } = { severity: "error", path: "", message: "nothing" }] = errors;
+    t.ok(place, `${text} has a place`);
+    t.equal(
+      formatValidationError(first as never).replace(/^.*?(error|warning) {2}/, ""),
+      expected,
+      text,
+    );
+  }
+});
+
+/** The least that each kind needs. */
+const LEAST: Readonly<Record<string, object>> = {
+  Node: {},
+  BGPConfiguration: {},
+  BGPPeer: { peerIP: "10.0.0.1", asNumber: 65001 },
+  BGPFilter: {},
+  IPPool: { cidr: "10.0.0.0/16" },
+  WorkloadEndpoint: { node: "host-1" },
+};
+
+function complaintsOf(kind: string, spec: object, name = "default"): string[] {
+  const namespace = kind === "WorkloadEndpoint" ? { namespace: "ns" } : {};
+  const value = {
+    apiVersion: V3,
+    kind,
+    metadata: { name, ...namespace },
+    spec: { ...LEAST[kind], ...spec },
+  };
+  return problemsOf(stringify(value, { lineWidth: 0 })).map((text) =>
+    text
+      .split("\n")
+      .filter((line) => !/^ +\d* \|/.test(line))
+      .join("\n")
+      .replace(/^f\.yaml:\d+:\d+ {2}/, "")
+      .replace(/^error {2}(spec\b\.?)?/, ""),
+  );
+}
+
+/** Fields whose twin for the other family stands in the table, and one that only warns. */
+const UNTRIED = new Set([
+  "ipv6VXLANTunnelAddr",
+  "vxlanTunnelMACAddrV6",
+  "interfaces",
+  "restartMode",
+]);
+
+t.test("every field takes what Calico and our extensions allow", async (t) => {
+  for (const [kind, spec] of accepted)
+    t.strictSame(complaintsOf(kind, spec), [], JSON.stringify(spec));
+  const covered = (kind: string) =>
+    new Set(accepted.filter(([each]) => each === kind).flatMap(([, spec]) => Object.keys(spec)));
+  for (const [kind, { spec }] of Object.entries(SCHEMAS)) {
+    const left = Object.keys(spec.shape).filter(
+      (field) => !covered(kind).has(field) && !(field in (LEAST[kind] ?? {})),
+    );
+    t.strictSame(
+      left.filter((field) => !UNTRIED.has(field)),
+      [],
+      `${kind}: every field is tried`,
+    );
+  }
+});
+
+t.test("every rule is broken once, and said in exact words", async (t) => {
+  for (const [kind, spec, expected] of refused) {
+    t.strictSame(complaintsOf(kind, spec), [expected], `${kind} ${JSON.stringify(spec)}`);
+  }
+});
+
+t.test("BGPConfiguration: names, and what a node may set for itself", async (t) => {
+  t.strictSame(complaintsOf("BGPConfiguration", { listenPort: 1179 }, "node.host-1"), []);
+  t.strictSame(complaintsOf("BGPConfiguration", { asNumber: 65001 }, "node.host-1"), [
+    "asNumber: is honoured in BGPConfiguration default only\n  fix: move asNumber to the BGPConfiguration named default",
+  ]);
+  t.strictSame(complaintsOf("BGPConfiguration", {}, "global"), [
+    'metadata.name: "global" has no meaning\n  fix: name it "default" for the whole cluster, or "node.NAME" for one node',
+  ]);
+});
