@@ -3,7 +3,7 @@ import { ApiClient } from "../../api/client.ts";
 import type { CommandContext } from "../command.ts";
 import { ExitCode } from "../exit-code.ts";
 import { formatOutput } from "../output.ts";
-import { formatPairs, formatTable, type TableColumn } from "../text-table.ts";
+import { formatPairs, formatTable, type TableColumn, type TableOptions } from "../text-table.ts";
 import { formatSince } from "../time-text.ts";
 import { eventText } from "./events.ts";
 
@@ -17,7 +17,7 @@ export async function bgpNeighbor(context: CommandContext): Promise<number> {
   const text = await formatOutput(context.output, peer, ({ wide }) =>
     [
       formatPairs(pairsOf(peer, context.now)),
-      formatTable(FAMILY_COLUMNS, peer.families, { wide, width: context.width }),
+      familiesText(peer.families, { wide, width: context.width }),
       eventsText(events.items),
     ].join("\n"),
   );
@@ -78,6 +78,11 @@ const FAMILY_COLUMNS: readonly TableColumn<PeerFamilyReport>[] = [
   },
   { header: "STALE", value: ({ stale }) => yesNo(stale) },
 ];
+
+function familiesText(families: readonly PeerFamilyReport[], options: TableOptions): string {
+  if (families.length === 0) return "No families yet.\n";
+  return formatTable(FAMILY_COLUMNS, families, options);
+}
 
 function yesNo(value: boolean): string {
   return value ? "yes" : "no";
