@@ -26,8 +26,8 @@ import type {
 } from "./route-worker-messages.ts";
 import { WorkloadInterfaces } from "./workload-interfaces.ts";
 
-/** So many routes are written before messages and notifications get their turn: some 10 ms. */
-const SLICE_ROUTES = 2_000;
+/** So many routes are written before messages and notifications get their turn: some 20 ms. */
+const SLICE_ROUTES = 4_000;
 const PENDING_SAMPLE = 20;
 const UNRESOLVED_SAMPLE = 100;
 const FIRST_RETRY_MILLISECONDS = 500;

@@ -3,11 +3,11 @@ import type { LinkTable } from "../kernel/link-table.ts";
 import type { KernelEvent } from "../kernel/netlink/kernel-event.ts";
 import type { LinkMessage } from "../kernel/netlink/link-codec.ts";
 import { MESSAGE, TABLE } from "../kernel/netlink/netlink-constants.ts";
-import { readMessages } from "../kernel/netlink/netlink-reader.ts";
 import type { NetlinkSocket } from "../kernel/netlink/netlink-socket.ts";
 import { type RouteMessage, readRoute, writeRouteDump } from "../kernel/netlink/route-codec.ts";
 import type { NextHopResolver, ResolvingLeg, ResolvingRoute } from "./next-hop-resolver.ts";
 
+const MESSAGE_HEADER_OCTETS = 16;
 /** Where rtm_protocol stands in struct rtmsg. */
 const PROTOCOL_OFFSET = 5;
 
@@ -49,10 +49,8 @@ export class NextHopFeed {
           routes = [];
         },
         visit: (datagram) => {
-          for (const { payload } of readMessages(datagram)) {
-            const message =
-              payload[PROTOCOL_OFFSET] === this.#routeProtocol ? undefined : readRoute(payload);
-            const route = message && this.#resolvingRoute(message);
+          for (const message of this.#othersRoutes(datagram)) {
+            const route = this.#resolvingRoute(message);
             if (route !== undefined) routes.push(route);
           }
         },
@@ -85,6 +83,22 @@ export class NextHopFeed {
       default:
         return NOTHING;
     }
+  }
+
+  /** Walks a datagram of a dump by its length fields: a message of ours costs two reads. */
+  #othersRoutes(datagram: Buffer): RouteMessage[] {
+    const routes: RouteMessage[] = [];
+    let at = 0;
+    while (at + MESSAGE_HEADER_OCTETS + PROTOCOL_OFFSET < datagram.length) {
+      const length = datagram.readUInt32LE(at);
+      const payload = at + MESSAGE_HEADER_OCTETS;
+      if (datagram[payload + PROTOCOL_OFFSET] !== this.#routeProtocol) {
+        const route = readRoute(datagram.subarray(payload, at + length));
+        if (route !== undefined) routes.push(route);
+      }
+      at += Math.max(MESSAGE_HEADER_OCTETS, (length + 3) & ~3);
+    }
+    return routes;
   }
 
   #handleRoute({ change, replaced }: KernelEvent, message: RouteMessage): boolean {

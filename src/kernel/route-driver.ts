@@ -248,8 +248,9 @@ export class RouteDriver {
         if (reason === undefined) installed++;
         else {
           pendingCount++;
-          const route = `${routes.prefixOf(row)} metric ${columns.metric[row]}`;
-          if (pending.length < pendingLimit) pending.push({ route, reason });
+          // Only the sample is put into words: a hundred thousand may be pending.
+          if (pending.length >= pendingLimit) continue;
+          pending.push({ route: `${routes.prefixOf(row)} metric ${columns.metric[row]}`, reason });
         }
       }
     }

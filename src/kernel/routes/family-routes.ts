@@ -36,7 +36,12 @@ export class FamilyRoutes {
   readonly #reasons = new Map<number, string>();
   readonly #operations: RouteOperation[] = new Array<RouteOperation>(BATCH_MESSAGES).fill("add");
   readonly #before = new Uint32Array(BATCH_MESSAGES);
+  /** Rows to look at, from #next on. */
   #queue: number[] = [];
+  #next = 0;
+  /** Rows that were found to be removals, from #nextRemoval on. */
+  #removals: number[] = [];
+  #nextRemoval = 0;
   #failures = 0;
 
   constructor(options: {
@@ -52,11 +57,11 @@ export class FamilyRoutes {
   }
 
   get queued(): number {
-    return this.#queue.length;
+    return this.#queue.length - this.#next + this.#removals.length - this.#nextRemoval;
   }
 
   get hasWork(): boolean {
-    return this.#queue.length > 0 || this.auditNeeded;
+    return this.queued > 0 || this.auditNeeded;
   }
 
   /** What the kernel should have for the row: the strongest wish, 0 for nothing. */
@@ -161,37 +166,25 @@ export class FamilyRoutes {
 
   /** Writes up to `maxRoutes` differences: additions and replacements first, so that a change of metric loses nothing. */
   write(maxRoutes: number): { readonly written: number; readonly failed: number } {
-    const queue = this.#queue;
-    this.#queue = [];
     this.#failures = 0;
-    const removals: number[] = [];
-    let next = 0;
     let written = 0;
-    let removed = 0;
-    try {
-      for (; next < queue.length && written < maxRoutes; next++) {
-        written += this.#writeOne(queue[next] as number, removals);
-      }
-      const additionsAreDone = next === queue.length;
-      while (additionsAreDone && removed < removals.length && written < maxRoutes) {
-        const row = removals[removed++] as number;
-        this.#dequeue(row);
-        this.#put(row, "delete", 0);
-        written++;
-      }
-      this.#flush();
-    } finally {
-      this.#putBack(queue, next);
-      this.#putBack(removals, removed);
+    while (this.#next < this.#queue.length && written < maxRoutes) {
+      written += this.#writeOne(this.#queue[this.#next++] as number);
     }
+    if (this.#next === this.#queue.length) {
+      this.#queue = [];
+      this.#next = 0;
+      written += this.#writeRemovals(maxRoutes - written);
+    }
+    this.#flush();
     return { written, failed: this.#failures };
   }
 
   /** Sends an addition or replacement and answers 1, or notes a removal for later. */
-  #writeOne(row: number, removals: number[]): 0 | 1 {
+  #writeOne(row: number): 0 | 1 {
     const operation = this.#operationFor(row);
     if (operation === "delete") {
-      removals.push(row);
+      this.#removals.push(row);
       return 0;
     }
     if (operation === undefined) {
@@ -201,6 +194,25 @@ export class FamilyRoutes {
     this.#dequeue(row);
     this.#put(row, operation, this.wanted(row));
     return 1;
+  }
+
+  #writeRemovals(maxRoutes: number): number {
+    let written = 0;
+    while (this.#nextRemoval < this.#removals.length && written < maxRoutes) {
+      const row = this.#removals[this.#nextRemoval++] as number;
+      this.#dequeue(row);
+      // Wished for again while it waited here.
+      if (this.#operationFor(row) !== "delete") this.enqueue(row);
+      else {
+        this.#put(row, "delete", 0);
+        written++;
+      }
+    }
+    if (this.#nextRemoval === this.#removals.length) {
+      this.#removals = [];
+      this.#nextRemoval = 0;
+    }
+    return written;
   }
 
   /** The prefix of a row as text, for people. */
@@ -245,10 +257,6 @@ export class FamilyRoutes {
   #dequeue(row: number): void {
     const { state } = this.columns;
     state[row] = (state[row] as number) & ~ROW.queued;
-  }
-
-  #putBack(rows: readonly number[], from: number): void {
-    for (let i = from; i < rows.length; i++) this.#queue.push(rows[i] as number);
   }
 
   #put(row: number, operation: RouteOperation, id: number): void {
