@@ -161,6 +161,28 @@ export class RouteDriver {
     }
   }
 
+  /** The learned routes of the family have this metric from now on: each is added anew before the old one goes. */
+  setLearnedMetric(family: Family, metric: number): void {
+    const { routes } = this.#of(family);
+    const { columns } = routes;
+    const wanted = routes.version === 6 ? metric || IPV6_DEFAULT_METRIC : metric;
+    // Rows that this adds lie beyond the end, or have the new metric already.
+    for (let row = 0, { end } = columns; row < end; row++) {
+      const set = columns.learned[row] as number;
+      if (set === 0 || columns.metric[row] === wanted) continue;
+      const start = row * columns.words;
+      this.#key.set(columns.address.subarray(start, start + columns.words));
+      const length = columns.length[row] as number;
+      const moved = columns.findOrAdd(this.#key, 0, length, wanted);
+      const generation = (columns.state[row] as number) & ROW.oldGeneration;
+      columns.state[moved] = (columns.state[moved] as number) | generation;
+      columns.learned[moved] = set;
+      columns.learned[row] = 0;
+      routes.wishChanged(moved);
+      routes.wishChanged(row);
+    }
+  }
+
   /** Between begin and end the whole set of learned routes of the family is given; those not named are gone at end. */
   beginLearnedGeneration(family: Family): void {
     const { columns } = this.#of(family).routes;

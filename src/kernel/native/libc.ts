@@ -49,6 +49,7 @@ type Libc = {
   readonly send: (fd: number, bytes: Uint8Array, length: number, flags: number) => number;
   readonly recv: (fd: number, bytes: Uint8Array, length: number, flags: number) => number;
   readonly close: (fd: number) => number;
+  readonly fcntl: (fd: number, command: number, argument: number) => number;
   readonly setns: (fd: number, kind: number) => number;
   readonly attachFilter: (
     fd: number,
@@ -82,6 +83,7 @@ function load(): Libc {
     send: library.func("int64 send(int, void*, size_t, int)"),
     recv: library.func("int64 recv(int, void*, size_t, int)"),
     close: library.func("int close(int)"),
+    fcntl: library.func("int fcntl(int, int, int)"),
     setns: library.func("int setns(int, int)"),
     attachFilter: library.func("setsockopt", "int", [
       "int",
@@ -109,6 +111,13 @@ export function openSocket(options: {
   const type = options.type | SOCK_CLOEXEC | SOCK_NONBLOCK;
   return check("socket", libc().socket(options.domain, type, options.protocol ?? 0));
 }
+
+/** A second, close-on-exec descriptor of the same open file. */
+export function duplicateFd(fd: number): number {
+  return check("fcntl F_DUPFD_CLOEXEC", libc().fcntl(fd, F_DUPFD_CLOEXEC, 0));
+}
+
+const F_DUPFD_CLOEXEC = 1030;
 
 /** setsockopt(2) with a structure. */
 export function setSocketOption(fd: number, option: SocketOption, value: Uint8Array): void {

@@ -1,10 +1,17 @@
 /*
- * Notifications of rtnetlink. The fd is given to one of libuv's pipe handles, so that the event loop reads it as it reads
- * any socket. When the receive buffer overruns, the kernel drops notifications and libuv gives the handle up: a new socket
- * takes its place and joins the groups first, then onOverrun tells the user to read everything again.
+ * Notifications of rtnetlink. A copy of the fd is given to one of libuv's pipe handles, so that the event loop reads it as
+ * it reads any socket. When the receive buffer overruns, libuv gives its copy up. The kernel then drops notifications,
+ * without saying so again, until the queue was empty once: so the queue is emptied first, then onOverrun tells the user to
+ * read everything again, and a new copy goes on. The socket itself, and with it the namespace, stays the same.
  */
 import { Socket } from "node:net";
-import { attachSocketFilter, libc, SOCKET_OPTION, setSocketOptionInt } from "../native/libc.ts";
+import {
+  attachSocketFilter,
+  duplicateFd,
+  libc,
+  SOCKET_OPTION,
+  setSocketOptionInt,
+} from "../native/libc.ts";
 import type { KernelEvent } from "./kernel-event.ts";
 import { readKernelEvent } from "./kernel-message.ts";
 import { openRouteNetlink } from "./netlink-fd.ts";
@@ -24,7 +31,7 @@ export type NetlinkMonitorOptions = {
   readonly ignorePortIds?: readonly number[];
   readonly receiveBufferOctets?: number;
   readonly onEvent: (event: KernelEvent) => void;
-  /** Notifications were lost. Called after the new socket has joined, so that a dump now misses nothing. */
+  /** Notifications were lost. A dump made now, or later, misses nothing. */
   readonly onOverrun: () => void;
   /** The monitor has ended; nothing more will come. */
   readonly onError: (error: Error) => void;
@@ -33,39 +40,26 @@ export type NetlinkMonitorOptions = {
 /** Follows multicast groups of rtnetlink in the namespace it was made in. */
 export class NetlinkMonitor {
   readonly #options: NetlinkMonitorOptions;
+  readonly #fd: number;
   #socket: Socket;
   #closed = false;
 
   constructor(options: NetlinkMonitorOptions) {
     this.#options = options;
-    this.#socket = this.#open();
+    this.#fd = openMulticast(options);
+    this.#socket = this.#read(duplicateFd(this.#fd));
   }
 
   close(): void {
+    if (this.#closed) return;
     this.#closed = true;
     this.#socket.destroy();
+    libc().close(this.#fd);
   }
 
   /** Lets the process end although the monitor is open. */
   unref(): void {
     this.#socket.unref();
-  }
-
-  #open(): Socket {
-    const { groups, ignorePortIds = [], receiveBufferOctets } = this.#options;
-    const { fd } = openRouteNetlink({
-      receiveBufferOctets: receiveBufferOctets ?? MONITOR_BUFFER_OCTETS,
-    });
-    try {
-      if (ignorePortIds.length > 0) attachSocketFilter(fd, ignoreFilter(ignorePortIds));
-      for (const group of groups) {
-        setSocketOptionInt(fd, SOCKET_OPTION.netlinkAddMembership, group);
-      }
-    } catch (error) {
-      libc().close(fd);
-      throw error;
-    }
-    return this.#read(fd);
   }
 
   #read(fd: number): Socket {
@@ -93,12 +87,44 @@ export class NetlinkMonitor {
   #failed(error: Error): void {
     if (this.#closed) return;
     if ((error as NodeJS.ErrnoException).code !== "ENOBUFS") {
-      this.#closed = true;
+      this.close();
       this.#options.onError(error);
       return;
     }
-    this.#socket = this.#open();
+    this.#empty();
+    this.#socket = this.#read(duplicateFd(this.#fd));
     this.#options.onOverrun();
+  }
+
+  /** Throws away what is queued: the user will read everything anyway. */
+  #empty(): void {
+    const buffer = Buffer.alloc(DATAGRAM_OCTETS);
+    for (let i = 0; i < MAX_EMPTYING_READS; i++) {
+      const octets = Number(libc().recv(this.#fd, buffer, buffer.length, 0));
+      if (octets < 0 && libc().errno() !== ENOBUFS) return;
+    }
+  }
+}
+
+const ENOBUFS = 105;
+/** Against a kernel that fills faster than we empty; the next overrun then tries again. */
+const MAX_EMPTYING_READS = 1_000_000;
+
+function openMulticast({
+  groups,
+  ignorePortIds = [],
+  receiveBufferOctets = MONITOR_BUFFER_OCTETS,
+}: NetlinkMonitorOptions): number {
+  const { fd } = openRouteNetlink({ receiveBufferOctets });
+  try {
+    if (ignorePortIds.length > 0) attachSocketFilter(fd, ignoreFilter(ignorePortIds));
+    for (const group of groups) {
+      setSocketOptionInt(fd, SOCKET_OPTION.netlinkAddMembership, group);
+    }
+    return fd;
+  } catch (error) {
+    libc().close(fd);
+    throw error;
   }
 }
 
