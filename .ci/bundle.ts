@@ -1,11 +1,14 @@
 /**
- * Writes dist/: one file each for tortie, tortied and every worker, and the chunks that they share. This is what ships
- * and what end-to-end tests, benches and the demo run. koffi and etcd3 stay outside: the one is native, the other reads
+ * Writes dist/: one file each for tortie, tortied and every worker, the chunks that they share, man pages and completions.
+ * This is what ships and what end-to-end tests, benches and the demo run. koffi and etcd3 stay outside: the one is native, the other reads
  * its .proto files from its own folder.
  */
-import { existsSync, readFileSync, rmSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { build } from "esbuild";
+import { COMMANDS } from "../src/cli/commands.ts";
+import { completionScript, SHELLS } from "../src/cli/completion-script.ts";
+import { manPage } from "../src/packaging/man-page.ts";
 
 const root = join(import.meta.dirname, "..");
 
@@ -50,4 +53,12 @@ const result = await build({
 for (const name of Object.keys(entries)) {
   const bytes = result.metafile.outputs[`dist/${name}.js`]?.bytes ?? 0;
   console.log(`dist/${name}.js  ${Math.round(bytes / 1024)} KB`);
+}
+
+const shared = join(root, "dist/share");
+mkdirSync(shared);
+writeFileSync(join(shared, "tortie.1"), manPage(COMMANDS, version));
+copyFileSync(join(root, "src/packaging/tortied.8"), join(shared, "tortied.8"));
+for (const shell of SHELLS) {
+  writeFileSync(join(shared, `tortie.${shell}`), completionScript(shell, COMMANDS));
 }
