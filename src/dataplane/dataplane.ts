@@ -158,6 +158,8 @@ export class Dataplane {
 
   #handleLocal(local: LocalDataplane): void {
     this.#local = local;
+    this.#driver.setLearnedMetric(IPV4_UNICAST, local.routeMetric.ipv4);
+    this.#driver.setLearnedMetric(IPV6_UNICAST, local.routeMetric.ipv6);
     this.#workloads.setDesired(local.workloads);
     this.#localIsDirty = true;
     this.#resolutionIsDirty = true;

@@ -62,11 +62,16 @@ export class DataplaneHost {
     local: LocalDataplane | "later" = NOTHING_LOCAL,
   ): Promise<DataplaneHost> {
     const host = new DataplaneHost(lab, node);
-    await waitUntil("the worker is ready", () => host.ready(), {
-      deadlineSeconds: 10,
-      everyMilliseconds: 5,
-      whenLate: () => host.#problems(),
-    });
+    try {
+      await waitUntil("the worker is ready", () => host.ready(), {
+        deadlineSeconds: 10,
+        everyMilliseconds: 5,
+        whenLate: () => host.#problems(),
+      });
+    } catch (error) {
+      await host.stop();
+      throw error;
+    }
     if (local !== "later") host.local(local);
     return host;
   }

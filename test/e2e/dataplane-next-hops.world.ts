@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import t from "tap";
 import { IpAddress } from "../../protocol/types/ip-address.ts";
 import { Prefix } from "../../protocol/types/prefix.ts";
@@ -313,3 +314,40 @@ t.test(
     ]);
   },
 );
+
+t.test("another metric: every route is added anew before the old one goes", async (t) => {
+  const { lab, host } = await world(t, "metric");
+  const local = { ...NOTHING_LOCAL, blackholes: [Prefix("10.66.0.0/26")] };
+  host.local(local);
+  host.learn([["10.65.0.0/26", "10.0.0.2"]]);
+  host.learn([["fd80:1::/122", "fd00::2"]]);
+  const routes = (metric: number) => [
+    `10.65.0.0/26 via 10.0.0.2 dev eth0 metric ${metric}`,
+    `blackhole 10.66.0.0/26 metric ${metric}`,
+  ];
+  await host.hasRoutes(routes(1024));
+  const monitor = lab.start("host", ["ip", "-4", "monitor", "route"], { log: "metric" });
+  const seen = () => readFileSync(`${lab.nodeFolder("host")}/metric.log`, "utf8");
+  await waitUntil(
+    "the monitor listens",
+    async () => {
+      await lab.ip("host", "route add 198.18.0.1 dev lo", "route del 198.18.0.1 dev lo");
+      return seen().includes("198.18.0.1");
+    },
+    { deadlineSeconds: 5, everyMilliseconds: 20 },
+  );
+  host.local({ ...local, routeMetric: { ipv4: 50, ipv6: 60 } });
+  await host.hasRoutes(routes(50));
+  await host.hasRoutes(["fd80:1::/122 via fd00::2 dev eth0 metric 60"], 6);
+  await waitUntil("the last removal is seen", () => /Deleted.*10\.65.*1024/.test(seen()), {
+    deadlineSeconds: 5,
+    everyMilliseconds: 20,
+  });
+  await monitor.stop();
+  const order = seen()
+    .split("\n")
+    .filter((line) => line.includes("10.65.0.0/26"));
+  t.match(order, [/^10\.65.*metric 50/, /^Deleted 10\.65.*metric 1024/]);
+  host.learn([["10.65.0.0/26"]]);
+  await host.hasRoutes(routes(50).slice(1));
+});
