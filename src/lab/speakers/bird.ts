@@ -66,12 +66,18 @@ export class BirdSpeaker implements LabSpeaker {
     return parseBirdRoutes(answer);
   }
 
-  async kill(): Promise<void> {
-    await this.#daemon?.stop("SIGKILL");
+  kill(): Promise<void> {
+    return this.#end("SIGKILL");
   }
 
-  async stop(): Promise<void> {
-    await this.#daemon?.stop("SIGTERM");
+  stop(): Promise<void> {
+    return this.#end("SIGTERM");
+  }
+
+  async #end(signal: "SIGKILL" | "SIGTERM"): Promise<void> {
+    const daemon = this.#daemon;
+    this.#daemon = undefined;
+    await daemon?.stop(signal);
   }
 
   /** Asks over the control socket, as an operator would. */

@@ -92,12 +92,19 @@ export class ExabgpSpeaker implements LabSpeaker {
     return [...routes.values()];
   }
 
-  async kill(): Promise<void> {
-    await this.#daemon?.stop("SIGKILL");
+  kill(): Promise<void> {
+    return this.#end("SIGKILL");
   }
 
-  async stop(): Promise<void> {
-    await this.#daemon?.stop("SIGTERM");
+  stop(): Promise<void> {
+    return this.#end("SIGTERM");
+  }
+
+  async #end(signal: "SIGKILL" | "SIGTERM"): Promise<void> {
+    const daemon = this.#daemon;
+    this.#daemon = undefined;
+    this.#commands = undefined;
+    await daemon?.stop(signal);
   }
 
   #tell(command: string): void {

@@ -76,12 +76,18 @@ export class GobgpSpeaker implements LabSpeaker {
       .map((path) => seenRoute(path));
   }
 
-  async kill(): Promise<void> {
-    await this.#daemon?.stop("SIGKILL");
+  kill(): Promise<void> {
+    return this.#end("SIGKILL");
   }
 
-  async stop(): Promise<void> {
-    await this.#daemon?.stop("SIGTERM");
+  stop(): Promise<void> {
+    return this.#end("SIGTERM");
+  }
+
+  async #end(signal: "SIGKILL" | "SIGTERM"): Promise<void> {
+    const daemon = this.#daemon;
+    this.#daemon = undefined;
+    await daemon?.stop(signal);
   }
 
   #gobgp(command: string): Promise<string> {

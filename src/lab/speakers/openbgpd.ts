@@ -67,12 +67,18 @@ export class OpenbgpdSpeaker implements LabSpeaker {
     return rib.map(seenRoute);
   }
 
-  async kill(): Promise<void> {
-    await this.#daemon?.stop("SIGKILL");
+  kill(): Promise<void> {
+    return this.#end("SIGKILL");
   }
 
-  async stop(): Promise<void> {
-    await this.#daemon?.stop("SIGTERM");
+  stop(): Promise<void> {
+    return this.#end("SIGTERM");
+  }
+
+  async #end(signal: "SIGKILL" | "SIGTERM"): Promise<void> {
+    const daemon = this.#daemon;
+    this.#daemon = undefined;
+    await daemon?.stop(signal);
   }
 
   #bgpctl(command: string): Promise<string> {
