@@ -13,6 +13,7 @@ import { WatchLog } from "../watch-log.ts";
 import { DirectoryFiles, SETTLE_MILLISECONDS } from "./directory-files.ts";
 import { DirectoryWriter } from "./directory-writer.ts";
 import { ObjectIndex } from "./object-index.ts";
+import { hasErrors } from "./resource-file.ts";
 
 export type DirectoryOptions = {
   readonly directory: string;
@@ -47,12 +48,17 @@ export class DirectoryDatastore implements Datastore {
   constructor({ directory, pollMilliseconds = 5000 }: DirectoryOptions) {
     this.#options = { directory, pollMilliseconds };
     this.#files = new DirectoryFiles(directory);
-    this.#writer = new DirectoryWriter(directory, this.#files);
+    this.#writer = new DirectoryWriter(directory, {
+      files: this.#files,
+      holderOf: (key) => this.#index.fileOf(key),
+    });
   }
 
   async list({ kinds }: { readonly kinds?: readonly string[] } = {}): Promise<Listing> {
     return this.#inTurn(async () => {
-      while (!(await this.#look()).settled) await delay(SETTLE_MILLISECONDS);
+      for (let looks = 0; !(await this.#look()).settled && looks < MAX_LOOKS; looks++) {
+        await delay(SETTLE_MILLISECONDS);
+      }
       this.#startWatching();
       const all = this.#index.resources();
       const resources = kinds ? all.filter(({ kind }) => kinds.includes(kind)) : all;
@@ -63,7 +69,14 @@ export class DirectoryDatastore implements Datastore {
   async get(key: ResourceKey): Promise<Resource | undefined> {
     return this.#inTurn(async () => {
       await this.#look();
-      return this.#index.get(formatKey(key));
+      const wanted = formatKey(key);
+      // What another process wrote a moment ago has not settled, but it is whole.
+      const files = await this.#files.readNow();
+      const loaded = files
+        .flatMap(({ resources }) => resources)
+        .find((each) => each.key === wanted);
+      if (loaded) return loaded.stored;
+      return files.some(hasErrors) ? this.#index.get(wanted) : undefined;
     });
   }
 
@@ -171,6 +184,9 @@ export class DirectoryDatastore implements Datastore {
     return result;
   }
 }
+
+/** A file that never comes to rest is left out of a listing, and comes as an event when it does. */
+const MAX_LOOKS = 40;
 
 /** Tells the revisions of two stores in one process apart. */
 let instances = 0;

@@ -7,6 +7,7 @@ import { withDirectoryLock } from "./directory-lock.ts";
 import {
   editResourceFile,
   formatResource,
+  hasErrors,
   parseResourceFile,
   type ResourceFile,
   withVersion,
@@ -23,10 +24,19 @@ type FoundFile = ResourceFile & { readonly signature: string };
 export class DirectoryWriter {
   readonly #directory: string;
   readonly #files: DirectoryFiles;
+  readonly #holderOf: (key: string) => string | undefined;
 
-  constructor(directory: string, files: DirectoryFiles) {
+  /** `holderOf` knows in which file an object was when it was last in force. */
+  constructor(
+    directory: string,
+    known: {
+      readonly files: DirectoryFiles;
+      readonly holderOf: (key: string) => string | undefined;
+    },
+  ) {
     this.#directory = directory;
-    this.#files = files;
+    this.#files = known.files;
+    this.#holderOf = known.holderOf;
   }
 
   async create(resource: Resource): Promise<WriteResult> {
@@ -107,7 +117,10 @@ export class DirectoryWriter {
     const [holder] = holders;
     if (holder) return holder;
     const name = key.slice(key.lastIndexOf("/") + 1);
-    const broken = files.find((file) => hasErrors(file) && file.text.includes(name));
+    const before = this.#holderOf(key);
+    const broken = files.find(
+      (file) => hasErrors(file) && (file.name === before || file.text.includes(name)),
+    );
     if (broken === undefined) return undefined;
     throw new DatastoreError(`${broken.name} has errors and may hold ${key}: mend the file first`);
   }
@@ -130,10 +143,6 @@ export class DirectoryWriter {
     }
     await this.#files.adopt(name);
   }
-}
-
-function hasErrors({ errors }: ResourceFile): boolean {
-  return errors.some(({ severity }) => severity === "error");
 }
 
 /** Edits, and reads the result: whatever the layout of the file was, it must now hold exactly what is meant. */

@@ -1,7 +1,7 @@
 import { keyOf, type Resource } from "../../resources/resource.ts";
 import { formatValidationError } from "../../resources/validation-error.ts";
 import type { StoreProblem, WatchEvent } from "../datastore.ts";
-import type { ResourceFile } from "./resource-file.ts";
+import { hasErrors, type ResourceFile } from "./resource-file.ts";
 
 /** One object in force, and the file that it came from. */
 type Entry = { readonly resource: Resource; readonly file: string };
@@ -20,6 +20,11 @@ export class ObjectIndex {
 
   get(key: string): Resource | undefined {
     return this.#entries.get(key)?.resource;
+  }
+
+  /** The file that the object came from, as far as it is in force. */
+  fileOf(key: string): string | undefined {
+    return this.#entries.get(key)?.file;
   }
 
   problems(): readonly StoreProblem[] {
@@ -55,7 +60,7 @@ function keepLastGood(
   before: ReadonlyMap<string, Entry>,
   after: Map<string, Entry>,
 ): void {
-  if (!file.errors.some(({ severity }) => severity === "error")) return;
+  if (!hasErrors(file)) return;
   for (const [key, entry] of before) {
     if (entry.file === file.name && !after.has(key)) after.set(key, entry);
   }

@@ -36,6 +36,11 @@ function emptyFile(file: string): ValidationError {
   };
 }
 
+/** True when something in the file is not in force, or may not be. */
+export function hasErrors({ errors }: ResourceFile): boolean {
+  return errors.some(({ severity }) => severity === "error");
+}
+
 /** The resource with a resourceVersion that follows from its content alone: every process computes the same. */
 export function withVersion(resource: Resource<string, unknown>): Resource {
   const { resourceVersion: _, ...metadata } = resource.metadata;
@@ -64,8 +69,7 @@ export function editResourceFile(
   const target = file.resources.find((each) => each.key === key);
   if (target === undefined) return undefined;
   const siblings = file.resources.filter(({ document }) => document === target.document);
-  if (siblings.length > 1 && file.errors.some(({ severity }) => severity === "error"))
-    return undefined;
+  if (siblings.length > 1 && hasErrors(file)) return undefined;
   const kept = siblings.flatMap((each) => {
     if (each.key !== key) return [each.stored];
     return replacement === undefined ? [] : [replacement];
