@@ -27,6 +27,9 @@ export class NextHopTable {
   readonly #changed: boolean[] = [false];
   readonly #free: number[] = [];
   readonly #resolutions = new Map<IpAddress, NextHopResolution>();
+  /** The last next hop that was asked for, since attribute sets of a peer mostly share one. */
+  readonly #last = new Uint8Array(33);
+  #lastId = NO_NEXT_HOP;
   #anyChanged = false;
   #trackedChanged = false;
 
@@ -34,9 +37,15 @@ export class NextHopTable {
   hold(octets: Uint8Array, start: number): number {
     const length = octets[start] as number;
     if (length === 0) return NO_NEXT_HOP;
+    if (this.#isLast(octets, start, length)) {
+      this.#sets[this.#lastId] = (this.#sets[this.#lastId] as number) + 1;
+      return this.#lastId;
+    }
     const key = keyOf(octets, start + 1, start + 1 + length);
     const id = this.#ids.get(key) ?? this.#add(key, octets, start + 1, length);
     this.#sets[id] = (this.#sets[id] as number) + 1;
+    this.#last.set(octets.subarray(start, start + 1 + length));
+    this.#lastId = id;
     return id;
   }
 
@@ -49,6 +58,7 @@ export class NextHopTable {
     this.#ids.delete(this.#keys[id] as string);
     this.#addresses[id] = undefined;
     this.#free.push(id);
+    if (id === this.#lastId) this.#lastId = NO_NEXT_HOP;
   }
 
   /** An accepted route uses it. */
@@ -111,6 +121,12 @@ export class NextHopTable {
       if (!tracked.has(nextHop)) this.#resolutions.delete(nextHop);
     }
     return [...tracked].sort();
+  }
+
+  #isLast(octets: Uint8Array, start: number, length: number): boolean {
+    if (this.#lastId === NO_NEXT_HOP) return false;
+    for (let i = 0; i <= length; i++) if (this.#last[i] !== octets[start + i]) return false;
+    return true;
   }
 
   #set(id: number, resolution: NextHopResolution): void {

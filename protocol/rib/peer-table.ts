@@ -25,6 +25,7 @@ export class PeerTable {
   readonly #routerIds: number[] = [0];
   readonly #ranks: number[] = [0];
   #ranked = true;
+  #version = 0;
 
   /** True when a fact changed on which decisions turn. */
   set(index: number, facts: PeerFacts): boolean {
@@ -37,12 +38,18 @@ export class PeerTable {
     this.#external[index] = facts.type === "ebgp";
     this.#routerIds[index] = facts.routerId;
     if (before?.address !== facts.address) this.#ranked = false;
+    if (before !== undefined && differs(before, facts)) this.#version++;
     return (
       before !== undefined &&
       (before.type !== facts.type ||
         before.routerId !== facts.routerId ||
         before.address !== facts.address)
     );
+  }
+
+  /** Grows when what export rules know of a peer changes. */
+  version(): number {
+    return this.#version;
   }
 
   isExternal(index: number): boolean {
@@ -93,6 +100,14 @@ export class PeerTable {
       this.#ranks[index] = rank;
     }
   }
+}
+
+function differs(a: PeerFacts, b: PeerFacts): boolean {
+  return (
+    a.type !== b.type ||
+    a.routerId !== b.routerId ||
+    a.routeReflectorClient !== b.routeReflectorClient
+  );
 }
 
 /** Text that sorts as addresses do: IPv4 before IPv6, then by value. */

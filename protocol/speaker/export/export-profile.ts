@@ -1,5 +1,6 @@
 import type { Policy } from "../../policy/policy.ts";
 import type { Asn } from "../../types/asn.ts";
+import type { Family } from "../../types/family.ts";
 import type { IpAddress } from "../../types/ip-address.ts";
 import type { RouterId } from "../../types/router-id.ts";
 import type { BgpRole } from "../../wire/capability.ts";
@@ -29,3 +30,16 @@ export type ExportProfile = {
 };
 
 export type ExportTarget = "ebgp" | "client" | "nonClient";
+
+/** Equal for profiles that lead to equal octets in this family. */
+export function profileKey(profile: ExportProfile, family: Family): string {
+  const { wireContext, ...rest } = profile;
+  return JSON.stringify([
+    family,
+    rest,
+    wireContext.fourOctetAsn,
+    wireContext.extendedMessage,
+    wireContext.addPath.has(family),
+    wireContext.extendedNextHop.has(family),
+  ]);
+}

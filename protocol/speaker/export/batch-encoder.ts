@@ -1,0 +1,169 @@
+/*
+ * Hot: written like C on purpose; test/bench/rib.bench.ts measures it (export of a full table).
+ *
+ * Writes a batch as UPDATEs into buffers that are shared by all members of a group, one run of whole messages an audience
+ * (or several, where a buffer was full). A buffer is filled to its end before the next one is made, so a lone change costs
+ * no buffer of its own; what was written is never written again, because sockets may still be reading it.
+ */
+import type { AttributeSetTable } from "../../rib/attribute-set-table.ts";
+import type { LocRib } from "../../rib/loc-rib.ts";
+import { UpdateWriter } from "../../wire/update-writer.ts";
+import type { WireContext } from "../../wire/wire-context.ts";
+import type { Audience } from "./audience.ts";
+import type { AudienceChanges, OutgoingBatch } from "./outgoing-batch.ts";
+import type { SentTable } from "./sent-table.ts";
+
+const BUFFER_OCTETS = 1 << 18;
+/** A buffer with less than this left is done: the longest message must fit. */
+const LEAST_ROOM = 1 << 16;
+
+/** Whole messages for one audience. Rows [from, to) of the batch's record are in them. */
+export type Run = {
+  readonly buffer: Uint8Array;
+  readonly start: number;
+  readonly end: number;
+  readonly audience: Audience;
+  readonly from: number;
+  readonly to: number;
+};
+
+/** Rows of a batch in the order of their messages, each with the peer it was sent from before, or NOBODY. */
+export type BatchRecord = {
+  readonly rows: readonly number[];
+  readonly previous: readonly number[];
+};
+
+export class BatchEncoder {
+  readonly #locRib: LocRib;
+  readonly #sets: AttributeSetTable;
+  readonly #sent: SentTable;
+  readonly #writer: UpdateWriter;
+  #buffer = new Uint8Array(0);
+  /** Where the writer's view of the buffer begins, and where the run at hand does. */
+  #base = 0;
+  #runStart = 0;
+  #rows: number[] = [];
+  #previous: number[] = [];
+  #from = 0;
+  #runs: Run[] = [];
+
+  constructor(
+    tables: { readonly locRib: LocRib; readonly sets: AttributeSetTable; readonly sent: SentTable },
+    context: WireContext,
+  ) {
+    this.#locRib = tables.locRib;
+    this.#sets = tables.sets;
+    this.#sent = tables.sent;
+    this.#writer = new UpdateWriter(context);
+  }
+
+  /** `onTooLong` is told each row whose attributes do not fit a message: it is withdrawn instead. RFC 8654 §5. */
+  encode(
+    batch: OutgoingBatch,
+    onTooLong: (row: number) => void,
+  ): { readonly runs: readonly Run[]; readonly record: BatchRecord } {
+    this.#rows = [];
+    this.#previous = [];
+    this.#from = 0;
+    this.#runs = [];
+    this.#open();
+    for (const changes of batch.audiences()) {
+      this.#writeWithdrawn(batch, changes.withdrawnHead, changes.audience);
+      for (let place = 0; place < changes.sets.length; place++) {
+        this.#writeAnnounced(batch, changes, place, onTooLong);
+      }
+      this.#cut(changes.audience);
+    }
+    return { runs: this.#runs, record: { rows: this.#rows, previous: this.#previous } };
+  }
+
+  #writeAnnounced(
+    batch: OutgoingBatch,
+    changes: AudienceChanges,
+    place: number,
+    onTooLong: (row: number) => void,
+  ): void {
+    const head = changes.heads[place] as number;
+    const octets = this.#sets.octets(changes.sets[place] as number);
+    if (!this.#writer.announce(octets, this.#locRib.family)) {
+      for (let entry = head; entry !== 0; entry = batch.next(entry)) onTooLong(batch.row(entry));
+      this.#writeWithdrawn(batch, head, changes.audience);
+      return;
+    }
+    for (let entry = head; entry !== 0; entry = batch.next(entry)) {
+      const row = batch.row(entry);
+      if (!this.#put(row, true)) {
+        this.#renew(changes.audience);
+        this.#put(row, true);
+      }
+      this.#note(row, batch.previous(entry));
+    }
+  }
+
+  #writeWithdrawn(batch: OutgoingBatch, head: number, audience: Audience): void {
+    if (head === 0) return;
+    this.#writer.withdraw(this.#locRib.family);
+    for (let entry = head; entry !== 0; entry = batch.next(entry)) {
+      const row = batch.row(entry);
+      if (!this.#put(row, false)) {
+        this.#renew(audience);
+        this.#put(row, false);
+      }
+      this.#note(row, batch.previous(entry));
+    }
+  }
+
+  #put(row: number, announced: boolean): boolean {
+    const locRib = this.#locRib;
+    const prefix = this.#sent.prefix(row);
+    const length = locRib.length(prefix);
+    const word0 = locRib.word0(prefix);
+    const word1 = locRib.lowWord(prefix, 1);
+    const word2 = locRib.lowWord(prefix, 2);
+    const word3 = locRib.lowWord(prefix, 3);
+    const pathId = this.#sent.pathId(row);
+    return announced
+      ? this.#writer.putAnnounced(length, word0, word1, word2, word3, pathId)
+      : this.#writer.putWithdrawn(length, word0, word1, word2, word3, pathId);
+  }
+
+  #note(row: number, previous: number): void {
+    this.#rows.push(row);
+    this.#previous.push(previous);
+  }
+
+  #open(): void {
+    this.#base = this.#runStart;
+    if (this.#buffer.length - this.#base < LEAST_ROOM) {
+      this.#buffer = new Uint8Array(BUFFER_OCTETS);
+      this.#base = 0;
+      this.#runStart = 0;
+    }
+    this.#writer.attach(this.#buffer.subarray(this.#base));
+  }
+
+  /** Ends a run at a message boundary. */
+  #cut(audience: Audience): void {
+    const end = this.#base + this.#writer.finish();
+    if (end === this.#runStart) return;
+    this.#runs.push({
+      buffer: this.#buffer,
+      start: this.#runStart,
+      end,
+      audience,
+      from: this.#from,
+      to: this.#rows.length,
+    });
+    this.#runStart = end;
+    this.#from = this.#rows.length;
+  }
+
+  /** The buffer is full: its run ends, and a new buffer begins with the same announce or withdraw in force. */
+  #renew(audience: Audience): void {
+    this.#cut(audience);
+    this.#buffer = new Uint8Array(BUFFER_OCTETS);
+    this.#base = 0;
+    this.#runStart = 0;
+    this.#writer.attach(this.#buffer);
+  }
+}

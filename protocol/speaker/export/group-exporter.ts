@@ -1,0 +1,172 @@
+/*
+ * Hot: written like C on purpose; test/bench/rib.bench.ts measures it (export of a full table).
+ *
+ * From (accepted set, source peer) to the set that the members of a group are sent. The result is worked out once a set
+ * and kept until that set is freed; a policy that looks at prefixes has one such cache a rule.
+ */
+import { CanonicalEditor } from "../../policy/canonical-editor.ts";
+import { NO_RULE, PolicyEvaluator, type RouteSource } from "../../policy/evaluate.ts";
+import type { AttributeSetListener } from "../../rib/attribute-set-table.ts";
+import type { LocRib } from "../../rib/loc-rib.ts";
+import { PAGE_BITS, PAGE_MASK, PAGE_ROWS } from "../../rib/page.ts";
+import type { SourceClass } from "../../rib/peer-table.ts";
+import type { Rib } from "../../rib/rib.ts";
+import type { ExportProfile } from "./export-profile.ts";
+import { ExportTransform, refusal } from "./export-rules.ts";
+
+const UNKNOWN = 0;
+const NOT_TOLD = -1;
+
+export class GroupExporter implements AttributeSetListener {
+  readonly #rib: Rib;
+  readonly #locRib: LocRib;
+  readonly #profile: ExportProfile;
+  readonly #policy: PolicyEvaluator;
+  readonly #transform: ExportTransform;
+  readonly #editor = new CanonicalEditor();
+  /** By deciding rule + 1; only the first is used when the policy never looks at prefixes. */
+  readonly #caches: SetCache[] = [new SetCache()];
+  readonly #words: Uint32Array;
+
+  constructor(rib: Rib, locRib: LocRib, profile: ExportProfile) {
+    this.#rib = rib;
+    this.#locRib = locRib;
+    this.#profile = profile;
+    this.#policy = new PolicyEvaluator(profile.exportPolicy, rib.attributeSets);
+    this.#transform = new ExportTransform(profile, locRib.family);
+    this.#words = new Uint32Array(locRib.words);
+    rib.attributeSets.listen(this);
+  }
+
+  close(): void {
+    this.#rib.attributeSets.unlisten(this);
+    this.#policy.close();
+    this.forget();
+  }
+
+  /** Nothing that was worked out holds any more. */
+  forget(): void {
+    for (const cache of this.#caches) {
+      cache.forEach((result) => {
+        if (result > 0) this.#rib.attributeSets.release(result);
+      });
+    }
+    this.#caches.length = 0;
+    this.#caches.push(new SetCache());
+  }
+
+  /** The set that a route of this prefix is sent with; 0 when it is not told. */
+  outSet(prefix: number, route: number): number {
+    const set = this.#locRib.acceptedSet(route);
+    const source = this.#locRib.peer(route);
+    const cache = this.#policy.looksAtPrefix()
+      ? this.#cacheOfRule(prefix, set, source)
+      : (this.#caches[0] as SetCache);
+    const known = cache.get(set, source);
+    const result = known === UNKNOWN ? this.#workOut(cache, prefix, set, source) : known;
+    return result === NOT_TOLD ? 0 : result;
+  }
+
+  /** Why a route is not told, as a sentence; undefined when it is. */
+  refusal(prefix: number, route: number): string | undefined {
+    const set = this.#locRib.acceptedSet(route);
+    const source = this.#rib.peers.sourceClass(this.#locRib.peer(route));
+    const rule = refusal(this.#profile, source, this.#rib.attributeSets, set);
+    if (rule !== undefined) return rule;
+    this.#locRib.read(prefix, this.#words);
+    const length = this.#locRib.length(prefix);
+    const decided = this.#policy.explain(this.#words, length, set, routeSource(source));
+    if (decided.action === "reject") {
+      const name = decided.rule === undefined ? "no rule matches" : `rule "${decided.rule}"`;
+      return `export policy "${this.#profile.exportPolicy.name}" rejects it: ${name}`;
+    }
+    return this.outSet(prefix, route) === 0 ? "its next hop does not suit the session" : undefined;
+  }
+
+  attributeSetFreed(id: number): void {
+    for (const cache of this.#caches) {
+      const result = cache.drop(id);
+      if (result > 0) this.#rib.attributeSets.release(result);
+    }
+  }
+
+  #cacheOfRule(prefix: number, set: number, source: number): SetCache {
+    const rule = this.#rule(prefix, set, this.#rib.peers.sourceClass(source));
+    while (this.#caches.length <= rule + 1) this.#caches.push(new SetCache());
+    return this.#caches[rule + 1] as SetCache;
+  }
+
+  #rule(prefix: number, set: number, source: SourceClass): number {
+    this.#locRib.read(prefix, this.#words);
+    const length = this.#locRib.length(prefix);
+    return this.#policy.decide(this.#words, length, set, routeSource(source));
+  }
+
+  #workOut(cache: SetCache, prefix: number, set: number, source: number): number {
+    const sourceClass = this.#rib.peers.sourceClass(source);
+    const result = this.#transformed(prefix, set, source, sourceClass);
+    if (result > 0) this.#rib.attributeSets.retain(result);
+    const before = cache.put(set, source, result);
+    if (before > 0) this.#rib.attributeSets.release(before);
+    return result;
+  }
+
+  #transformed(prefix: number, set: number, source: number, sourceClass: SourceClass): number {
+    const sets = this.#rib.attributeSets;
+    if (refusal(this.#profile, sourceClass, sets, set) !== undefined) return NOT_TOLD;
+    const rule = this.#rule(prefix, set, sourceClass);
+    if (!this.#policy.accepts(rule)) return NOT_TOLD;
+    const editor = this.#editor;
+    editor.open(sets.octets(set));
+    this.#transform.before(editor, sourceClass);
+    if (rule !== NO_RULE) this.#policy.applyOperations(rule, editor);
+    this.#transform.after(editor, sourceClass, this.#rib.peers.routerId(source));
+    const edited = editor.finish();
+    if (!this.#transform.canCarryNextHop(edited)) return NOT_TOLD;
+    return sets.intern(edited, 0, edited.length);
+  }
+}
+
+function routeSource(source: SourceClass): RouteSource {
+  return source === "local" || source === "ebgp" ? source : "ibgp";
+}
+
+/** Two words a set: result and source peer. The sources of one set seldom differ: it carries its next hop. */
+class SetCache {
+  readonly #pages: (Int32Array | undefined)[] = [];
+
+  get(set: number, source: number): number {
+    const page = this.#pages[set >>> PAGE_BITS];
+    if (page === undefined) return UNKNOWN;
+    const at = (set & PAGE_MASK) * 2;
+    return page[at + 1] === source ? (page[at] as number) : UNKNOWN;
+  }
+
+  /** Returns the result that was there. */
+  put(set: number, source: number, result: number): number {
+    const number = set >>> PAGE_BITS;
+    while (this.#pages.length <= number) this.#pages.push(undefined);
+    const page = this.#pages[number] ?? new Int32Array(PAGE_ROWS * 2);
+    this.#pages[number] = page;
+    const at = (set & PAGE_MASK) * 2;
+    const before = page[at] as number;
+    page[at] = result;
+    page[at + 1] = source;
+    return before;
+  }
+
+  drop(set: number): number {
+    const page = this.#pages[set >>> PAGE_BITS];
+    if (page === undefined) return UNKNOWN;
+    const at = (set & PAGE_MASK) * 2;
+    const before = page[at] as number;
+    page[at] = UNKNOWN;
+    return before;
+  }
+
+  forEach(action: (result: number) => void): void {
+    for (const page of this.#pages) {
+      for (let at = 0; page !== undefined && at < page.length; at += 2) action(page[at] as number);
+    }
+  }
+}

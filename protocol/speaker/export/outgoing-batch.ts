@@ -1,0 +1,116 @@
+/*
+ * Hot: written like C on purpose; test/bench/rib.bench.ts measures it (export of a full table).
+ *
+ * Changes on their way to the wire, gathered so that prefixes with one attribute set share messages: by audience, then
+ * withdrawals, then sets. Entries are chained through arrays that are used again for every batch.
+ */
+import type { Audience } from "./audience.ts";
+
+/** What a batch holds for one audience. */
+export class AudienceChanges {
+  readonly audience: Audience;
+  /** First and last withdrawn entry; 0 for none. */
+  withdrawnHead = 0;
+  withdrawnTail = 0;
+  readonly sets: number[] = [];
+  readonly heads: number[] = [];
+  readonly tails: number[] = [];
+  readonly #bySet = new Map<number, number>();
+  #lastSet = 0;
+  #last = 0;
+
+  constructor(audience: Audience) {
+    this.audience = audience;
+  }
+
+  /** The place of a set in `sets`. Prefixes of one set tend to come together, as they did in the UPDATE. */
+  place(set: number): number {
+    if (set === this.#lastSet) return this.#last;
+    let place = this.#bySet.get(set);
+    if (place === undefined) {
+      place = this.sets.length;
+      this.#bySet.set(set, place);
+      this.sets.push(set);
+      this.heads.push(0);
+      this.tails.push(0);
+    }
+    this.#lastSet = set;
+    this.#last = place;
+    return place;
+  }
+}
+
+export class OutgoingBatch {
+  readonly #audiences: AudienceChanges[] = [];
+  readonly #byAudience = new Map<Audience, AudienceChanges>();
+  readonly #rows: number[] = [0];
+  /** From which peer the row was sent before the change; NOBODY when it was not. */
+  readonly #previous: number[] = [0];
+  readonly #next: number[] = [0];
+  #lastAudience: AudienceChanges | undefined;
+
+  clear(): void {
+    this.#audiences.length = 0;
+    this.#byAudience.clear();
+    this.#rows.length = 1;
+    this.#previous.length = 1;
+    this.#next.length = 1;
+    this.#lastAudience = undefined;
+  }
+
+  announce(audience: Audience, set: number, row: number, previous: number): void {
+    const changes = this.#changesFor(audience);
+    const entry = this.#add(row, previous);
+    const place = changes.place(set);
+    if (changes.heads[place] === 0) changes.heads[place] = entry;
+    else this.#next[changes.tails[place] as number] = entry;
+    changes.tails[place] = entry;
+  }
+
+  withdraw(audience: Audience, row: number, previous: number): void {
+    const changes = this.#changesFor(audience);
+    const entry = this.#add(row, previous);
+    if (changes.withdrawnHead === 0) changes.withdrawnHead = entry;
+    else this.#next[changes.withdrawnTail] = entry;
+    changes.withdrawnTail = entry;
+  }
+
+  size(): number {
+    return this.#rows.length - 1;
+  }
+
+  audiences(): readonly AudienceChanges[] {
+    return this.#audiences;
+  }
+
+  row(entry: number): number {
+    return this.#rows[entry] as number;
+  }
+
+  previous(entry: number): number {
+    return this.#previous[entry] as number;
+  }
+
+  next(entry: number): number {
+    return this.#next[entry] as number;
+  }
+
+  #add(row: number, previous: number): number {
+    this.#rows.push(row);
+    this.#previous.push(previous);
+    this.#next.push(0);
+    return this.#rows.length - 1;
+  }
+
+  #changesFor(audience: Audience): AudienceChanges {
+    if (this.#lastAudience?.audience === audience) return this.#lastAudience;
+    let changes = this.#byAudience.get(audience);
+    if (changes === undefined) {
+      changes = new AudienceChanges(audience);
+      this.#byAudience.set(audience, changes);
+      this.#audiences.push(changes);
+    }
+    this.#lastAudience = changes;
+    return changes;
+  }
+}
