@@ -66,8 +66,8 @@ export class UpdateGroup implements PrefixHolder {
     this.#rib = rib;
     this.#familyRib = familyRib;
     this.#locRib = locRib;
-    this.#sent = former?.#sent.clone() ?? new SentTable(rib.attributeSets, { addPath });
-    this.#filling = former?.#filling ?? true;
+    this.#sent = former ? former.#sent.clone() : new SentTable(rib.attributeSets, { addPath });
+    this.#filling = former ? former.#filling : true;
     this.#twin = former && { group: former, version: former.#version };
     this.#reader = new GroupReader(locRib, { allPaths: addPath });
     this.#exporter = new GroupExporter(rib, locRib, profile);
