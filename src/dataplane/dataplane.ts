@@ -257,17 +257,18 @@ export class Dataplane {
       (index) => this.#links.byIndex(index)?.name ?? [],
     );
     this.#hostPending = this.#workloads.apply({ uplinks });
-    this.#resolver.setOwnRoutes(ownResolvingRoutes(local, this.#workloads.reachable()));
+    this.#resolver.setOwnRoutes(ownResolvingRoutes(local, this.#workloads.routes().reachable));
     this.#resolutionIsDirty = true;
     this.#applyOwnRoutes(local);
   }
 
   #applyOwnRoutes(local: LocalDataplane): void {
-    const { bySource, pending } = ownRoutes(local, this.#workloads.reachable(), this.#resolver);
+    const workloads = this.#workloads.routes();
+    const { bySource, pending } = ownRoutes(local, workloads.reachable, this.#resolver);
     this.#driver.setOwnRoutes("local", bySource.local);
     this.#driver.setOwnRoutes("static", bySource.static);
     this.#driver.setOwnRoutes("blackhole", bySource.blackhole);
-    this.#ownRoutesPending = pending;
+    this.#ownRoutesPending = [...workloads.pending, ...pending];
   }
 
   #refreshNextHops(): void {

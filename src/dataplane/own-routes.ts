@@ -6,7 +6,7 @@ import type { OwnRoute, OwnRouteSource } from "../kernel/route-driver.ts";
 import { targetOf } from "./best-routes.ts";
 import type { NextHopResolver, ResolvingRoute } from "./next-hop-resolver.ts";
 import type { LocalDataplane } from "./route-worker-messages.ts";
-import type { WorkloadInterfaces } from "./workload-interfaces.ts";
+import type { WorkloadRoute } from "./workload-interfaces.ts";
 
 /** This host's own routes, as the driver wants them, and what cannot be installed yet. */
 export type OwnRoutes = {
@@ -21,7 +21,7 @@ export type OwnRoutes = {
  */
 export function ownRoutes(
   local: LocalDataplane,
-  reachable: ReturnType<WorkloadInterfaces["reachable"]>,
+  reachable: readonly WorkloadRoute[],
   resolver: NextHopResolver,
 ): OwnRoutes {
   const metricFor = (prefix: Prefix) => metricOf(local, prefix);
@@ -49,7 +49,7 @@ export function ownRoutes(
 /** The same routes for the resolver: none of them needed a learned route to be resolved. */
 export function ownResolvingRoutes(
   local: LocalDataplane,
-  reachable: ReturnType<WorkloadInterfaces["reachable"]>,
+  reachable: readonly WorkloadRoute[],
 ): ResolvingRoute[] {
   const table = "main";
   const workloads = reachable.map(({ prefix, interfaceIndex }) => {

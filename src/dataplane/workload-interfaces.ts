@@ -1,9 +1,10 @@
 import { IpAddress, ipVersion } from "../../protocol/types/ip-address.ts";
 import { hostPrefix, type Prefix } from "../../protocol/types/prefix.ts";
 import { AddressDriver, type DesiredAddress } from "../kernel/address-driver.ts";
-import { LinkDriver, type PendingChange } from "../kernel/link-driver.ts";
+import { type DesiredLink, LinkDriver, type PendingChange } from "../kernel/link-driver.ts";
 import type { LinkTable } from "../kernel/link-table.ts";
-import { SCOPE } from "../kernel/netlink/netlink-constants.ts";
+import type { LinkMessage } from "../kernel/netlink/link-codec.ts";
+import { LINK_FLAG, SCOPE } from "../kernel/netlink/netlink-constants.ts";
 import type { NetlinkSocket } from "../kernel/netlink/netlink-socket.ts";
 import type { SysctlDriver } from "../kernel/sysctl-driver.ts";
 import type { LocalDataplane } from "./route-worker-messages.ts";
@@ -37,6 +38,7 @@ export class WorkloadInterfaces {
   readonly #sysctls: SysctlDriver;
   readonly #linkDriver: LinkDriver;
   readonly #addressDriver: AddressDriver;
+  readonly #protocol: number;
   #workloads: LocalDataplane["workloads"] = [];
 
   constructor(options: {
@@ -47,6 +49,7 @@ export class WorkloadInterfaces {
   }) {
     const { socket, links, protocol } = options;
     this.#links = links;
+    this.#protocol = protocol;
     this.#sysctls = options.sysctls;
     this.#linkDriver = new LinkDriver(socket, links);
     this.#addressDriver = new AddressDriver({ socket, table: links, protocol });
@@ -64,17 +67,15 @@ export class WorkloadInterfaces {
 
   /** Sets up what is there; answers what could not be, missing interfaces included. */
   apply(host: { readonly uplinks: readonly string[] }): PendingChange[] {
-    const present = this.#workloads.filter((workload) => this.#links.byName(workload.interface));
-    const names = present.map((workload) => workload.interface);
-    this.#linkDriver.setDesired(
-      new Map(names.map((name) => [name, { macAddress: HOST_SIDE_MAC, up: true }])),
-    );
+    const { present, pending } = this.#sort();
+    const names = present.map(({ link }) => link.name);
+    this.#linkDriver.setDesired(new Map(present.map(({ link }) => [link.name, desiredLink(link)])));
     this.#addressDriver.setDesired(
-      new Map(present.map((workload) => [workload.interface, gatewaysFor(workload.addresses)])),
+      new Map(present.map(({ link, addresses }) => [link.name, gatewaysFor(addresses)])),
     );
     this.#sysctls.setDesired(this.#desiredSysctls(names, host.uplinks));
     return [
-      ...this.#missing(),
+      ...pending,
       ...this.#linkDriver.apply(),
       // Uplinks keep their router advertisements, and spoofing is refused, before anything is forwarded.
       ...this.#sysctls.apply(),
@@ -82,18 +83,24 @@ export class WorkloadInterfaces {
     ];
   }
 
-  /** The addresses behind interfaces that are there and up: what the host can deliver now. */
-  reachable(): { readonly prefix: Prefix; readonly interfaceIndex: number }[] {
-    const routes = new Map<Prefix, { readonly prefix: Prefix; readonly interfaceIndex: number }>();
-    for (const workload of this.#workloads) {
-      const link = this.#links.byName(workload.interface);
-      if (link?.up !== true) continue;
-      for (const prefix of workload.addresses.map(hostPrefix)) {
+  /** The addresses behind interfaces that are there and up: what the host can deliver now, and who claims it in vain. */
+  routes(): { readonly reachable: readonly WorkloadRoute[]; readonly pending: PendingChange[] } {
+    const owners = new Map<Prefix, LinkMessage>();
+    const pending: PendingChange[] = [];
+    for (const { link, addresses } of this.#sort().present) {
+      if (!link.up) continue;
+      for (const prefix of addresses.map(hostPrefix)) {
+        const owner = owners.get(prefix);
         // Of two workloads that claim one address the first keeps it: the list's order is the datastore's.
-        if (!routes.has(prefix)) routes.set(prefix, { prefix, interfaceIndex: link.index });
+        if (owner === undefined) owners.set(prefix, link);
+        else pending.push({ what: `${prefix} dev ${link.name}`, reason: `${owner.name} has it` });
       }
     }
-    return [...routes.values()];
+    const reachable = Array.from(owners, ([prefix, { index }]) => ({
+      prefix,
+      interfaceIndex: index,
+    }));
+    return { reachable, pending };
   }
 
   /** Takes our addresses off and puts the sysctls back as they were. */
@@ -122,14 +129,37 @@ export class WorkloadInterfaces {
     );
   }
 
-  #missing(): PendingChange[] {
-    return this.#workloads
-      .filter((workload) => this.#links.byName(workload.interface) === undefined)
-      .map((workload) => ({
-        what: `workload interface ${workload.interface}`,
-        reason: "there is no such interface",
-      }));
+  /** Tells what can be set up from what is not there, or is surely no workload's. */
+  #sort(): { readonly present: readonly PresentWorkload[]; readonly pending: PendingChange[] } {
+    const present: PresentWorkload[] = [];
+    const pending: PendingChange[] = [];
+    for (const { interface: name, addresses } of this.#workloads) {
+      const link = this.#links.byName(name);
+      const reason = link === undefined ? "there is no such interface" : this.#whyRefused(link);
+      if (link !== undefined && reason === undefined) present.push({ link, addresses });
+      else pending.push({ what: `workload interface ${name}`, reason: reason ?? "" });
+    }
+    return { present, pending };
   }
+
+  /** A slip of the pen must not turn the host's own network card into a workload's interface. */
+  #whyRefused(link: LinkMessage): string | undefined {
+    if ((link.flags & LINK_FLAG.loopback) !== 0) return "it is the loopback interface";
+    const own = this.#links
+      .addressesOf(link.index)
+      .find(({ scope, protocol }) => scope === SCOPE.universe && protocol !== this.#protocol);
+    return own && `it is the host's own: it has the address ${own.address}`;
+  }
+}
+
+/** A host route to a workload. */
+export type WorkloadRoute = { readonly prefix: Prefix; readonly interfaceIndex: number };
+
+type PresentWorkload = { readonly link: LinkMessage; readonly addresses: readonly IpAddress[] };
+
+/** Interfaces without Ethernet (tun) have no MAC address to set. */
+function desiredLink({ macAddress }: LinkMessage): DesiredLink {
+  return macAddress === undefined ? { up: true } : { up: true, macAddress: HOST_SIDE_MAC };
 }
 
 /** Only the gateways that the workload can use: IPv6 may be switched off where nobody has an IPv6 address. */

@@ -34,12 +34,15 @@ export class SysctlDriver {
 
   /** Writes what differs; answers what could not be. Call it after setDesired, when interfaces appear, and in the slow audit. */
   apply(): PendingChange[] {
-    const pending: PendingChange[] = [];
-    for (const [name, value] of this.#desired) {
-      const reason = this.#applyOne(name, value);
-      if (reason !== undefined) pending.push({ what: `sysctl ${name}=${value}`, reason });
-    }
-    return pending;
+    const present = [...this.#desired].map(
+      ([name, value]) => [name, value, this.get(name)] as const,
+    );
+    const differing = present.filter(([, value, now]) => now !== value);
+    this.#remember(differing);
+    return differing.flatMap(([name, value, now]) => {
+      const reason = now === undefined ? "there is no such sysctl" : this.#write(name, value);
+      return reason === undefined ? [] : [{ what: `sysctl ${name}=${value}`, reason }];
+    });
   }
 
   /** Puts all old values back, where the interface still exists, and forgets them. */
@@ -58,17 +61,12 @@ export class SysctlDriver {
     return pending;
   }
 
-  #applyOne(name: SysctlName, value: string): string | undefined {
-    const present = this.get(name);
-    if (present === value) return undefined;
-    if (present === undefined) return "there is no such sysctl";
-    this.#remember(name, present);
-    return this.#write(name, value);
-  }
-
-  #remember(name: SysctlName, value: string): void {
-    if (this.#old.has(name)) return;
-    this.#old.set(name, value);
+  /** All in one write, before any is changed. Interfaces that have gone took their sysctls along: they are forgotten. */
+  #remember(settings: readonly (readonly [SysctlName, string, string | undefined])[]): void {
+    const unknown = settings.filter(([name]) => !this.#old.has(name));
+    if (unknown.length === 0) return;
+    for (const name of this.#old.keys()) if (this.get(name) === undefined) this.#old.delete(name);
+    for (const [name, , now] of unknown) if (now !== undefined) this.#old.set(name, now);
     writeAtomically(this.#stateFile, `${JSON.stringify(Object.fromEntries(this.#old), null, 2)}\n`);
   }
 

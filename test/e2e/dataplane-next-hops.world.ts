@@ -91,6 +91,38 @@ t.test(
   },
 );
 
+t.test(
+  "gateways that need to be taken as they are: onlink, link-local, IPv4 by way of IPv6",
+  async (t) => {
+    const { lab, host } = await world(t, "onlink");
+    await lab.ip("left", "addr add 172.16.9.9/32 dev eth0", "addr add fe80::9/64 dev eth0 nodad");
+    await lab.ip(
+      "host",
+      "route add 192.0.2.0/24 via 172.16.9.9 dev eth0 onlink",
+      "route add 198.51.100.0/24 via inet6 fe80::9 dev eth0",
+      "route add fd98::/64 via fe80::9 dev eth0",
+      "route add unreachable 203.0.113.0/24",
+      "route add default via 10.0.0.2",
+    );
+    host.track("192.0.2.7", "198.51.100.7", "fd98::7", "203.0.113.7", "fe80::9");
+    host.learn([
+      ["10.65.0.0/26", "192.0.2.7"],
+      ["10.65.1.0/26", "198.51.100.7"],
+      ["10.65.2.0/26", "203.0.113.7"],
+    ]);
+    host.learn([["fd80:1::/122", "fd98::7"]]);
+    await host.hasRoutes([
+      "10.65.0.0/26 via 172.16.9.9 dev eth0 metric 1024 onlink",
+      "10.65.1.0/26 via inet6 fe80::9 dev eth0 metric 1024",
+    ]);
+    await host.hasRoutes(["fd80:1::/122 via fe80::9 dev eth0 metric 1024"], 6);
+    await host.resolves("203.0.113.7", false);
+    await host.resolves("fe80::9", false);
+    await lab.ip("host", "route del unreachable 203.0.113.0/24");
+    await host.resolves("203.0.113.7", true);
+  },
+);
+
 t.test("a learned route that covers its own next hop never carries it", async (t) => {
   const { lab, host } = await world(t, "cover");
   host.track("10.0.0.2");

@@ -250,3 +250,32 @@ t.test(
     );
   },
 );
+
+t.test(
+  "a slip of the pen does not turn the uplink into a workload's interface; two cannot have one address",
+  async (t) => {
+    const lab = await hostWithWorkload(t, "slip");
+    await plug(lab, 2);
+    const mac = async () => (await lab.run("host", ["cat", "/sys/class/net/eth0/address"])).trim();
+    const before = await mac();
+    const [first, second] = LOCAL.workloads;
+    const local = {
+      ...NOTHING_LOCAL,
+      workloads: [
+        { interface: "eth0", addresses: [IpAddress("10.66.0.9")] },
+        { interface: "lo", addresses: [IpAddress("10.66.0.10")] },
+        { interface: first?.interface ?? "", addresses: [IpAddress("10.66.0.2")] },
+        { interface: second?.interface ?? "", addresses: [IpAddress("10.66.0.2")] },
+      ],
+    };
+    const host = await DataplaneHost.start(lab, "host", local);
+    t.teardown(() => host.stop());
+    await host.hasRoutes(["10.66.0.2 dev cali1 scope link metric 1024"]);
+    t.equal(await mac(), before);
+    t.match(host.status?.pending, [
+      { route: "workload interface eth0", reason: /has the address 10\.0\.0\.1/ },
+      { route: "workload interface lo", reason: /loopback/ },
+      { route: "10.66.0.2/32 dev cali2", reason: "cali1 has it" },
+    ]);
+  },
+);
