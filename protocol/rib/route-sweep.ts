@@ -28,7 +28,9 @@ export class RouteSweep {
   readonly #judges = new Map<number, SweepJudge>();
   #rescan: RescanScope | undefined;
   #position = 1;
-  #remaining = 0;
+  /** The pass is over when it comes here again after the end of the table. */
+  #stop = 1;
+  #wrapped = true;
 
   constructor(routes: RouteTable, peerRoutes: PeerRoutes) {
     this.#routes = routes;
@@ -59,7 +61,7 @@ export class RouteSweep {
   }
 
   isPending(): boolean {
-    return this.#remaining > 0;
+    return !this.#wrapped || this.#position < this.#stop;
   }
 
   isRescanning(): boolean {
@@ -68,15 +70,18 @@ export class RouteSweep {
 
   /** Goes on with the pass; returns what is left of the budget. */
   work(budget: number, actions: SweepActions): number {
-    if (this.#remaining === 0) return budget;
+    if (!this.isPending()) return budget;
     let units = budget * ROWS_PER_UNIT;
-    while (units > 0 && this.#remaining > 0) {
-      if (this.#position >= this.#routes.end()) this.#position = 1;
+    while (units > 0 && this.isPending()) {
+      if (this.#position >= this.#routes.end()) {
+        this.#position = 1;
+        this.#wrapped = true;
+        continue;
+      }
       units -= this.#visit(this.#position, actions) ? ROWS_PER_UNIT : 1;
       this.#position++;
-      this.#remaining--;
     }
-    if (this.#remaining === 0) this.#finish();
+    if (!this.isPending()) this.#finish();
     return Math.max(0, Math.floor(units / ROWS_PER_UNIT));
   }
 
@@ -101,10 +106,9 @@ export class RouteSweep {
     return this.#peerRoutes.age(peer, epoch) >= this.#peerRoutes.age(peer, limit);
   }
 
-  /** Rows that are added meanwhile are fresh, judged and undecided anyway. */
   #goRound(): void {
-    this.#remaining = this.#routes.end() - 1;
-    if (this.#remaining === 0) this.#finish();
+    this.#stop = this.#position;
+    this.#wrapped = false;
   }
 
   #finish(): void {
