@@ -1,6 +1,8 @@
 import type { AttributeSetListener, AttributeSetTable } from "../rib/attribute-set-table.ts";
 import { maskWords, wordsOfPrefix } from "../rib/prefix-words.ts";
+import { type Family, IPV6_UNICAST } from "../types/family.ts";
 import { unreachable } from "../types/never.ts";
+import { Prefix } from "../types/prefix.ts";
 import {
   addCommunity,
   asPathStartsWith,
@@ -41,7 +43,7 @@ export class PolicyEvaluator implements AttributeSetListener {
     this.policy = policy;
     this.#attributeSets = attributeSets;
     this.#rules = policy.rules.map(compileRule);
-    this.#looksAtPrefix = policy.rules.some((rule) => rule.match.prefix !== undefined);
+    this.#looksAtPrefix = this.#rules.some((rule) => rule.prefix !== undefined);
     this.#results = policy.rules.map(() => new Map());
     attributeSets.listen(this);
   }
@@ -157,7 +159,7 @@ type CompiledPrefix = {
 };
 
 function compileRule(rule: PolicyRule): CompiledRule {
-  const { prefix, community } = rule.match;
+  const { prefix = everyPrefixOf(rule.match.family), community } = rule.match;
   return {
     action: rule.action,
     match: rule.match,
@@ -170,6 +172,12 @@ function compileRule(rule: PolicyRule): CompiledRule {
     community: community === undefined ? undefined : communityOctets(community),
     operations: rule.action === "accept" ? (rule.operations ?? []) : [],
   };
+}
+
+/** A condition on the family is one on prefixes: those of another family match none. A prefix states its family itself. */
+function everyPrefixOf(family: Family | undefined): PolicyMatch["prefix"] {
+  if (family === undefined) return undefined;
+  return { cidr: Prefix(family === IPV6_UNICAST ? "::/0" : "0.0.0.0/0"), operator: "in" };
 }
 
 function matchesSet(
