@@ -62,6 +62,7 @@ export class PeerRoutes {
     const running = this.#running;
     if (running === undefined) return;
     this.#running = undefined;
+    if (this.#context.frozen) return;
     this.#refreshing.clear();
     const { now, groups, rib } = this.#context;
     const lost = cause.type === "connectionLost";

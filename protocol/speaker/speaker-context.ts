@@ -25,6 +25,8 @@ export class SpeakerContext {
   /** Families whose forwarding went on while our process restarted; empty after an ordinary start. RFC 4724 §4.1. */
   readonly restartingFamilies: ReadonlySet<Family>;
   now: Instant;
+  /** We are stopping: the tables stay as they are, so that no reader takes routes out of the kernel. */
+  frozen = false;
   config: SpeakerConfig;
   scope: ImportScope;
   /** Present when this start is a graceful restart. */

@@ -3,6 +3,7 @@ import type { Family } from "../types/family.ts";
 import { addSeconds, type Instant } from "../types/instant.ts";
 import type { IpAddress } from "../types/ip-address.ts";
 import { unreachable } from "../types/never.ts";
+import type { NotificationMessage } from "../wire/message.ts";
 import { Connection } from "./connection.ts";
 import { readMessages } from "./message-reader.ts";
 import { Originations, ROUTED_FAMILIES } from "./originations.ts";
@@ -14,6 +15,7 @@ import type { Origination, SpeakerConfig } from "./speaker-config.ts";
 import { SpeakerContext } from "./speaker-context.ts";
 import type { ConnectionId, OperatorCommand, SpeakerAction, SpeakerInput } from "./speaker-io.ts";
 import type { SpeakerSnapshot } from "./speaker-snapshot.ts";
+import { TrackedNextHops } from "./tracked-next-hops.ts";
 
 /** Prefixes that an input may decide about before it returns; the rest waits for `workResumed`. */
 const INLINE_WORK = 4096;
@@ -29,11 +31,9 @@ export class SpeakerCore {
   readonly peers: PeerTable;
   readonly routes: RouteListing;
   readonly #originations: Originations;
-  readonly #onLink = new Map<IpAddress, boolean>();
+  readonly #nextHops: TrackedNextHops;
   #state: SpeakerSnapshot["state"] = "waitingForOriginations";
   #shutdown: { readonly deadline: Instant; readonly message: string | undefined } | undefined;
-  #tracked: readonly IpAddress[] = [];
-  #trackedAll: ReadonlySet<IpAddress> = new Set();
   #workAnnounced = false;
 
   constructor(config: SpeakerConfig, random: () => number, now: Instant) {
@@ -41,6 +41,7 @@ export class SpeakerCore {
     this.peers = new PeerTable(this.context);
     this.routes = new RouteListing(this.context, this.peers);
     this.#originations = new Originations(this.context.rib);
+    this.#nextHops = new TrackedNextHops(this.context);
     this.#beginSelection(config);
     this.#configure(config);
   }
@@ -122,8 +123,7 @@ export class SpeakerCore {
       case "deadlineReached":
         return false;
       case "nextHopChanged":
-        for (const { nextHop, onLink } of input.nextHops) this.#onLink.set(nextHop, onLink);
-        this.context.rib.nextHopChanged(input.nextHops);
+        this.#nextHops.changed(input.nextHops);
         this.#touchAll();
         return false;
       case "interfaceDown":
@@ -188,7 +188,7 @@ export class SpeakerCore {
       const { config } = peer;
       const local = peer.main.connection?.local?.address;
       const bound = config.interface === name;
-      const singleHop = this.#onLink.get(config.address) === true || config.ttlSecurityHops === 1;
+      const singleHop = this.#nextHops.isOnLink(config.address) || config.ttlSecurityHops === 1;
       const over = local !== undefined && addresses.includes(local);
       if (bound || (singleHop && over)) peer.sever(`interface ${name} lost its carrier`);
     }
@@ -220,11 +220,13 @@ export class SpeakerCore {
       return;
     }
     // RFC 4724 §4.1 wants a lost connection: a Cease would make the peers flush our routes.
-    for (const peer of this.peers) peer.stop(undefined, "restart of this speaker");
-    this.#stopped();
+    this.#endAll(undefined, "restart of this speaker");
   }
 
-  #stopped(): void {
+  /** Ends all sessions. The tables stay as they are: what the kernel forwards is not for a stopping speaker to say. */
+  #endAll(notification: NotificationMessage | undefined, reason: string): void {
+    this.context.frozen = true;
+    for (const peer of this.peers) peer.stop(notification, reason);
     this.#shutdown = undefined;
     this.#state = "stopped";
     this.context.act({ type: "stopped" });
@@ -237,8 +239,7 @@ export class SpeakerCore {
     const waits = remaining || this.peers.some((peer) => peer.hasOutput());
     if (waits && this.context.now < deadline) return;
     const notification = cease(CeaseSubcode.administrativeShutdown, message);
-    for (const peer of this.peers) peer.stop(notification, message ?? "shutdown of this speaker");
-    this.#stopped();
+    this.#endAll(notification, message ?? "shutdown of this speaker");
   }
 
   #tick(now: Instant): void {
@@ -248,22 +249,23 @@ export class SpeakerCore {
   /** What follows from any input: decisions, news for readers, octets for connections. */
   #finish(remainingWork: boolean): void {
     const { context } = this;
+    if (context.frozen) return;
     for (const { family, reason } of context.selection?.takeConverged(context.now) ?? []) {
       context.rib.family(family).deferSelection(false);
       context.touched.add(family);
       context.act({ type: "familyConverged", family, reason });
     }
+    this.#nextHops.update(this.peers.takeChanged() ? this.peers.addresses() : undefined);
     const decides = context.touched.size > 0 && !remainingWork;
     const remaining = decides ? context.rib.work(INLINE_WORK) : remainingWork;
-    this.#trackNextHops();
     for (const family of context.touched) context.act({ type: "bestRoutesChanged", family });
     this.#announceOutput();
-    this.#continueShutdown(remaining);
     if (!remaining) context.touched.clear();
     if (remaining && !this.#workAnnounced) {
       this.#workAnnounced = true;
       context.act({ type: "workPending" });
     }
+    this.#continueShutdown(remaining);
   }
 
   #announceOutput(): void {
@@ -272,19 +274,6 @@ export class SpeakerCore {
     const due = deadline !== undefined && deadline <= context.now;
     if (context.touched.size === 0 && !due) return;
     for (const peer of this.peers) peer.announceOutput();
-  }
-
-  /** Next hops of routes, and the peers themselves: whether they are on a link of ours decides about single-hop sessions. */
-  #trackNextHops(): void {
-    const ofRoutes = this.context.rib.takeTrackedNextHops();
-    if (ofRoutes !== undefined) this.#tracked = ofRoutes;
-    const peersChanged = this.peers.takeChanged();
-    if (ofRoutes === undefined && !peersChanged) return;
-    const all = new Set([...this.#tracked, ...this.peers.addresses()]);
-    if (all.size === this.#trackedAll.size && [...all].every((each) => this.#trackedAll.has(each)))
-      return;
-    this.#trackedAll = all;
-    this.context.act({ type: "trackNextHops", nextHops: [...all] });
   }
 
   #touchAll(): void {

@@ -34,12 +34,16 @@ const BATCH_PREFIXES = 8192;
 const BATCHES_PER_PULL = 16;
 /** Rows that a member catches up with at a time. */
 const CATCH_UP_ROWS = 4096;
-/** Octets that a member may lag behind before it is detached. */
-export const MAX_LAG_OCTETS = 4 << 20;
+/** What may be asked of a group besides its profile. */
+export type GroupLimits = {
+  /** Octets that a member may lag behind before it is detached. */
+  readonly maxLagOctets: number;
+};
 
 export class UpdateGroup implements PrefixHolder {
   readonly profile: ExportProfile;
   readonly #rib: Rib;
+  readonly #maxLagOctets: number;
   readonly #familyRib: FamilyRib;
   readonly #locRib: LocRib;
   readonly #sent: SentTable;
@@ -59,10 +63,17 @@ export class UpdateGroup implements PrefixHolder {
   #twin: { readonly group: UpdateGroup; readonly version: number } | undefined;
 
   /** With a `former` group the new one begins with what that one has sent, and finds out the differences. */
-  constructor(rib: Rib, familyRib: FamilyRib, profile: ExportProfile, former?: UpdateGroup) {
+  constructor(
+    rib: Rib,
+    familyRib: FamilyRib,
+    profile: ExportProfile,
+    options: GroupLimits & { readonly former?: UpdateGroup | undefined },
+  ) {
+    const { former } = options;
     const { locRib } = familyRib;
     const addPath = profile.wireContext.addPath.has(familyRib.family);
     this.profile = profile;
+    this.#maxLagOctets = options.maxLagOctets;
     this.#rib = rib;
     this.#familyRib = familyRib;
     this.#locRib = locRib;
@@ -349,7 +360,7 @@ export class UpdateGroup implements PrefixHolder {
     let oldest = this.#stream.end();
     for (const member of this.#members.values()) {
       if (this.#detached.has(member)) continue;
-      if (this.#stream.octetsFrom(member.cursor) > MAX_LAG_OCTETS) this.#detach(member);
+      if (this.#stream.octetsFrom(member.cursor) > this.#maxLagOctets) this.#detach(member);
       else oldest = Math.min(oldest, member.cursor);
     }
     this.#stream.trim(oldest);

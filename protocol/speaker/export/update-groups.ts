@@ -6,7 +6,7 @@ import type { Instant } from "../../types/instant.ts";
 import type { Prefix } from "../../types/prefix.ts";
 import { type ExportProfile, profileKey } from "./export-profile.ts";
 import { type GroupMember, newMember } from "./group-member.ts";
-import { UpdateGroup } from "./update-group.ts";
+import { type GroupLimits, UpdateGroup } from "./update-group.ts";
 
 /** One peer in one family, as a member of an update group. */
 export type MemberKey = { readonly peerIndex: number; readonly family: Family };
@@ -27,14 +27,19 @@ type Membership = {
   readonly key: string;
 };
 
+/** A member that lags this far behind its group leaves the stream and catches up from the table. */
+const DEFAULT_LIMITS: GroupLimits = { maxLagOctets: 4 << 20 };
+
 /** All update groups of a speaker: who is told what, and the bytes that say it. RFC 4271 §9.1.3, §9.2. */
 export class UpdateGroups {
   readonly #rib: Rib;
+  readonly #limits: GroupLimits;
   readonly #groups = new Map<string, UpdateGroup>();
   readonly #memberships = new Map<number, Map<Family, Membership>>();
 
-  constructor(rib: Rib) {
+  constructor(rib: Rib, limits: GroupLimits = DEFAULT_LIMITS) {
     this.#rib = rib;
+    this.#limits = limits;
   }
 
   /** A session came up in this family: initial dump, End-of-RIB, then changes. */
@@ -42,7 +47,8 @@ export class UpdateGroups {
     this.leave(member);
     const familyRib = this.#rib.family(member.family);
     const key = profileKey(profile, member.family);
-    const group = this.#groups.get(key) ?? new UpdateGroup(this.#rib, familyRib, profile);
+    const group =
+      this.#groups.get(key) ?? new UpdateGroup(this.#rib, familyRib, profile, this.#limits);
     this.#groups.set(key, group);
     const made = newMember(member.peerIndex);
     group.join(made);
@@ -64,7 +70,10 @@ export class UpdateGroups {
     if (membership === undefined || membership.key === key) return;
     const group =
       this.#groups.get(key) ??
-      new UpdateGroup(this.#rib, membership.familyRib, profile, membership.group);
+      new UpdateGroup(this.#rib, membership.familyRib, profile, {
+        ...this.#limits,
+        former: membership.group,
+      });
     this.#groups.set(key, group);
     group.adopt(membership.member, membership.group);
     this.#leaveGroup(membership);

@@ -1,0 +1,192 @@
+import t from "tap";
+import { ACCEPT_ALL, REJECT_ALL } from "../../../protocol/policy/policy.ts";
+import { effectsOfChange, FIELD_EFFECTS } from "../../../protocol/speaker/peer-change.ts";
+import type { PeerConfig } from "../../../protocol/speaker/speaker-config.ts";
+import { Asn } from "../../../protocol/types/asn.ts";
+import { IPV4_UNICAST, IPV6_UNICAST } from "../../../protocol/types/family.ts";
+import { IpAddress } from "../../../protocol/types/ip-address.ts";
+import { Prefix } from "../../../protocol/types/prefix.ts";
+import { RouterId } from "../../../protocol/types/router-id.ts";
+import { addressOf } from "../../sim/topology.ts";
+import { announce, Bench, benchConfig, codes, END_OF_RIB, internal } from "./bench.ts";
+
+/** Another value for each field of a peering. */
+const OTHER: { readonly [field in keyof Required<PeerConfig>]: PeerConfig[field] } = {
+  name: "h2",
+  origin: "global",
+  address: addressOf(22),
+  port: 1790,
+  localAddress: IpAddress("10.200.0.111"),
+  interface: "eth1",
+  localAsn: Asn(64999),
+  peerAsn: Asn(64998),
+  adminDown: { message: "test" },
+  passive: true,
+  holdTimeSeconds: 30,
+  minHoldTimeSeconds: 9,
+  keepaliveSeconds: 7,
+  connectRetrySeconds: 17,
+  idleHoldSeconds: { initial: 2, max: 9 },
+  delayOpenSeconds: 3,
+  sendHoldSeconds: 600,
+  families: [{ family: IPV4_UNICAST }],
+  extendedMessage: true,
+  routeReflectorClient: true,
+  nextHopMode: "self",
+  nextHopSelf: { ipv4: IpAddress("10.200.0.112") },
+  allowOwnAsn: 1,
+  enforceFirstAsn: false,
+  role: "peer",
+  roleStrict: true,
+  exportLearned: true,
+  acceptDefaultRoute: true,
+  acceptNodeAddresses: true,
+  gracefulRestart: { restartTimeSeconds: 33 },
+  importPolicy: REJECT_ALL,
+  exportPolicy: REJECT_ALL,
+  advertisementIntervalSeconds: 5,
+  password: "secret",
+  ttlSecurityHops: 1,
+};
+
+t.test("what each changed field does to an established session is what the table says", (t) => {
+  for (const field of Object.keys(FIELD_EFFECTS) as (keyof PeerConfig)[]) {
+    if (field === "name") continue;
+    const bench = new Bench(benchConfig([internal(2)])).start();
+    const connection = bench.establish(2);
+    bench.send(connection, announce(["10.1.0.0/24"]), END_OF_RIB);
+    bench.take(connection);
+    bench.configurePeer("h2", { [field]: OTHER[field] });
+    const effect = FIELD_EFFECTS[field];
+    const ends = effect === "reset" || effect === "admin";
+    t.equal(bench.peer("h2").state === "Established", !ends, `${field}: ${effect}`);
+    const expected = effect === "reset" ? "6/6" : effect === "admin" ? "6/2" : undefined;
+    t.equal(codes(bench.take(connection)), expected, field);
+    bench.finishWork();
+    t.equal(bench.peer("h2").families[0]?.received, ends ? 0 : 1, field);
+  }
+  t.end();
+});
+
+t.test("changing a peer into a route-reflector client keeps the session (FRR #7808)", (t) => {
+  const bench = new Bench(benchConfig([internal(2)])).start();
+  bench.establish(2);
+  bench.configurePeer("h2", { routeReflectorClient: true });
+  t.match(bench.peer("h2"), {
+    state: "Established",
+    establishedCount: 1,
+    routeReflectorClient: true,
+  });
+  t.end();
+});
+
+t.test("limits of a family are ours alone; its other fields stand in the OPEN", (t) => {
+  const families = (change: object) => [
+    { family: IPV4_UNICAST, ...change },
+    { family: IPV6_UNICAST },
+  ];
+  const before = internal(2);
+  const effect = (change: object) =>
+    [...effectsOfChange(before, { ...before, families: families(change) })].join();
+  t.equal(effect({}), "");
+  t.equal(effect({ maxPrefixes: { limit: 1, warnPercent: 75 } }), "limits");
+  t.equal(effect({ addPath: "both" }), "reset");
+  t.equal(effect({ extendedNextHop: true }), "reset");
+  t.end();
+});
+
+t.test("the same configuration again changes nothing", (t) => {
+  const bench = new Bench(benchConfig([internal(2)])).start();
+  bench.establish(2);
+  t.same(bench.configure(structuredClone(bench.config)), []);
+  t.same(bench.feed({ type: "originated", routes: [], complete: true }), []);
+  t.end();
+});
+
+t.test("a peer that is no longer configured gets 6/3 and its routes go, sliced", (t) => {
+  const bench = new Bench(benchConfig([internal(2), internal(3)])).start();
+  bench.reachable(addressOf(2));
+  const connection = bench.establish(2);
+  const prefixes = Array.from({ length: 250 }, (_, i) => `10.1.${i}.0/24`);
+  bench.send(connection, announce(prefixes));
+  bench.finishWork();
+  bench.take(connection);
+  bench.configure({ peers: [internal(3)] });
+  t.equal(codes(bench.take(connection)), "6/3");
+  t.same(
+    bench.speaker.peers().map(({ name }) => name),
+    ["h3"],
+  );
+  bench.finishWork();
+  t.same(bench.routesTo(Prefix("10.1.7.0/24")), []);
+  bench.configure({ peers: [internal(3), internal(2)] });
+  bench.send(bench.establish(2), announce(["10.9.0.0/24"]));
+  bench.finishWork();
+  t.match(bench.peer("h2").families[0], { received: 1 });
+  t.end();
+});
+
+t.test("another AS or router id resets all peers; another cluster id none", (t) => {
+  for (const change of [{ routerId: RouterId(99) }, { asn: Asn(64999) }]) {
+    const bench = new Bench(benchConfig([internal(2), internal(3)])).start();
+    const both = [bench.establish(2), bench.establish(3)];
+    bench.configure(change);
+    for (const connection of both) t.equal(codes(bench.take(connection)), "6/6");
+  }
+  const bench = new Bench(benchConfig([internal(2)])).start();
+  bench.establish(2);
+  bench.configure({ clusterId: RouterId(5) });
+  t.equal(bench.peer("h2").state, "Established");
+  t.end();
+});
+
+t.test("an operator's reset says 6/4 and begins anew; admin down stays down", (t) => {
+  const bench = new Bench(benchConfig([internal(2)])).start();
+  const connection = bench.establish(2);
+  bench.take(connection);
+  bench.feed({
+    type: "operator",
+    command: { type: "resetPeer", peer: "h2", message: "try again" },
+  });
+  t.equal(codes(bench.take(connection)), "6/4");
+  t.equal(bench.peer("h2").state, "Connect");
+  bench.configurePeer("h2", { adminDown: { message: "rack" } });
+  bench.wait(600);
+  t.equal(bench.peer("h2").state, "Idle");
+  const config = internal(2);
+  bench.configure({ peers: [config] });
+  t.equal(bench.peer("h2").state, "Connect");
+  t.end();
+});
+
+t.test("long work is sliced, and each slice says whether more is waiting", (t) => {
+  const bench = new Bench(benchConfig([internal(2)])).start();
+  bench.reachable(addressOf(2));
+  const connection = bench.establish(2);
+  for (let i = 0; i < 64; i++) {
+    const prefixes = Array.from({ length: 256 }, (_, j) => `10.${i}.${j}.0/24`);
+    bench.send(connection, announce(prefixes));
+  }
+  bench.finishWork();
+  t.match(bench.peer("h2").families[0], { received: 16_384, best: 16_384 });
+  const closing = bench.close(connection);
+  t.ok(closing.some(({ type }) => type === "workPending"));
+  let slices = 0;
+  for (; slices < 10_000; slices++) {
+    const actions = bench.feed({ type: "workResumed", budget: 100 });
+    if (!actions.some(({ type }) => type === "workPending")) break;
+  }
+  t.ok(slices > 100, `${slices} slices`);
+  t.match(bench.peer("h2").families[0], { received: 0, best: 0 });
+  t.equal(bench.speaker.status().families[0]?.routes, 0);
+  t.end();
+});
+
+t.test("policies with equal content are the same policy", (t) => {
+  const before = internal(2, { importPolicy: { ...ACCEPT_ALL } });
+  t.same(
+    [...effectsOfChange(before, internal(2, { importPolicy: structuredClone(ACCEPT_ALL) }))],
+    [],
+  );
+  t.end();
+});
