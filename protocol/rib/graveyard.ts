@@ -1,5 +1,5 @@
 import type { ChangeLog } from "./change-log.ts";
-import { PREFIX_BURIED, type PrefixTable } from "./prefix-table.ts";
+import { PREFIX_BURIED, PREFIX_DIED_AGAIN, type PrefixTable } from "./prefix-table.ts";
 
 /** Someone who keeps prefix ids for longer than a cursor does: a sent-table, or a peer that catches up. */
 export type PrefixHolder = { holdsPrefix(prefix: number): boolean };
@@ -32,6 +32,7 @@ export class Graveyard {
   /** The prefix has no routes, and its last log entry is written. */
   add(prefix: number): void {
     if (this.#prefixes.raiseFlag(prefix, PREFIX_BURIED)) this.#push(prefix);
+    else this.#prefixes.raiseFlag(prefix, PREFIX_DIED_AGAIN);
   }
 
   /** Frees what can be freed, looking at most at `budget` graves. */
@@ -52,9 +53,16 @@ export class Graveyard {
 
   #inspect(prefix: number): void {
     if (this.#prefixes.head(prefix) !== 0) {
-      this.#prefixes.lowerFlag(prefix, PREFIX_BURIED);
+      this.#prefixes.lowerFlag(prefix, PREFIX_BURIED | PREFIX_DIED_AGAIN);
       return;
     }
+    // This grave knows the first death; a reader may still be before the entry of the last one.
+    if (!this.#prefixes.raiseFlag(prefix, PREFIX_DIED_AGAIN)) {
+      this.#prefixes.lowerFlag(prefix, PREFIX_DIED_AGAIN);
+      this.#push(prefix);
+      return;
+    }
+    this.#prefixes.lowerFlag(prefix, PREFIX_DIED_AGAIN);
     for (const holder of this.#holders) {
       if (holder.holdsPrefix(prefix)) {
         this.#push(prefix);

@@ -21,6 +21,8 @@ const FREE = 255;
 /** Flags of a prefix. */
 export const PREFIX_DIRTY = 1 << 8;
 export const PREFIX_BURIED = 1 << 9;
+/** Came back to life and died once more while it stood in the graveyard: its last log entry is a later one. */
+export const PREFIX_DIED_AGAIN = 1 << 10;
 
 /** The low three words of IPv6 addresses stand apart, so that IPv4 does not pay for them. */
 const LOW_STRIDE = 3;
