@@ -16,7 +16,7 @@ import type {
   SpeakerEvent,
   SpeakerInput,
 } from "../../protocol/speaker/speaker-io.ts";
-import { type Family, IPV4_UNICAST, IPV6_UNICAST } from "../../protocol/types/family.ts";
+import type { Family } from "../../protocol/types/family.ts";
 import type { Instant } from "../../protocol/types/instant.ts";
 import { type IpAddress, ipVersion } from "../../protocol/types/ip-address.ts";
 import { unreachable } from "../../protocol/types/never.ts";
@@ -39,8 +39,11 @@ export type BgpDriverOutputs = {
   readonly failed: (error: Error) => void;
 };
 
+/** The part of a Speaker that is driven; the rest is for those who look at it. */
+export type DrivenSpeaker = Pick<Speaker, "handle" | "transmit" | "nextDeadline" | "bestRoutes">;
+
 export type BgpDriverOptions = {
-  readonly speaker: Speaker;
+  readonly speaker: DrivenSpeaker;
   readonly clock: Clock;
   readonly sockets: BgpSockets;
   readonly outputs: BgpDriverOutputs;
@@ -64,7 +67,7 @@ const STOP_MILLISECONDS = 2_500;
 
 /** Runs one Speaker over real sockets and one timer. */
 export class BgpDriver {
-  readonly #speaker: Speaker;
+  readonly #speaker: DrivenSpeaker;
   readonly #clock: Clock;
   readonly #outputs: BgpDriverOutputs;
   readonly #listeners: BgpListeners;
@@ -72,7 +75,7 @@ export class BgpDriver {
   readonly #timer: DeadlineTimer;
   readonly #journal = new InputJournal();
   readonly #budget = new WorkBudget();
-  readonly #readers: ReadonlyMap<Family, BestRouteReader>;
+  readonly #readers = new Map<Family, BestRouteReader>();
   readonly #familiesWithNews = new Set<Family>();
   #inbox: SpeakerInput[] = [];
   #read = 0;
@@ -103,9 +106,6 @@ export class BgpDriver {
       onProblem: ({ address, reason }) =>
         outputs.event({ name: "listen.failed", level: "error", fields: { address, reason } }),
     });
-    this.#readers = new Map(
-      [IPV4_UNICAST, IPV6_UNICAST].map((family) => [family, speaker.bestRoutes(family)]),
-    );
   }
 
   /** The whole desired configuration. Resolves when each listener was tried once. */
@@ -302,13 +302,22 @@ export class BgpDriver {
 
   /** False when the reader has no more news. */
   #readBatches(family: Family, limit: number): boolean {
-    const reader = this.#readers.get(family);
+    const reader = this.#readerOf(family);
     for (let i = 0; i < limit; i++) {
-      const batch = reader?.read(BATCH_PREFIXES);
+      const batch = reader.read(BATCH_PREFIXES);
       if (batch === undefined) return false;
       this.#outputs.bestRoutes(batch);
     }
     return true;
+  }
+
+  /** A speaker has no routes before it is configured, so readers are made when there is news. */
+  #readerOf(family: Family): BestRouteReader {
+    const known = this.#readers.get(family);
+    if (known !== undefined) return known;
+    const reader = this.#speaker.bestRoutes(family);
+    this.#readers.set(family, reader);
+    return reader;
   }
 
   #measure(name: string, start: Instant): void {

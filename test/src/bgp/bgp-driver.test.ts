@@ -1,0 +1,251 @@
+import { connect, type Socket } from "node:net";
+import t from "tap";
+import type {
+  SpeakerAction,
+  SpeakerEvent,
+  SpeakerInput,
+} from "../../../protocol/speaker/speaker-io.ts";
+import type { Instant } from "../../../protocol/types/instant.ts";
+import { IpAddress } from "../../../protocol/types/ip-address.ts";
+import {
+  BgpDriver,
+  type BgpDriverOutputs,
+  type DrivenSpeaker,
+} from "../../../src/bgp/bgp-driver.ts";
+import { processClock } from "../../../src/bgp/clock.ts";
+import { nativeBgpSockets } from "../../../src/bgp/native-bgp-sockets.ts";
+
+import { PORT, peerConfig, speakerConfig, type Teardown, until } from "./driver-support.ts";
+
+/** A speaker that answers each input with what the script says, and remembers the order of things. */
+class ScriptedSpeaker implements DrivenSpeaker {
+  readonly handled: SpeakerInput[] = [];
+  readonly #script: (input: SpeakerInput) => readonly SpeakerAction[];
+  readonly #supply: (connection: number) => readonly Uint8Array[];
+  deadline: Instant | undefined;
+
+  constructor(
+    script: (input: SpeakerInput) => readonly SpeakerAction[],
+    supply: (connection: number) => readonly Uint8Array[] = () => [],
+  ) {
+    this.#script = script;
+    this.#supply = supply;
+  }
+
+  handle(input: SpeakerInput): readonly SpeakerAction[] {
+    this.handled.push(input);
+    return this.#script(input);
+  }
+
+  transmit(connection: number): readonly Uint8Array[] {
+    return this.#supply(connection);
+  }
+
+  nextDeadline(): Instant | undefined {
+    const { deadline } = this;
+    this.deadline = undefined;
+    return deadline;
+  }
+
+  bestRoutes(): ReturnType<DrivenSpeaker["bestRoutes"]> {
+    return { read: () => undefined, restart: () => {} };
+  }
+
+  types(): string[] {
+    return this.handled.map(({ type }) => type);
+  }
+}
+
+const SILENT: BgpDriverOutputs = {
+  event: () => {},
+  bestRoutes: () => {},
+  trackNextHops: () => {},
+  familyConverged: () => {},
+  failed: () => {},
+};
+
+function driverOf(
+  test: Teardown,
+  speaker: DrivenSpeaker,
+  outputs: Partial<BgpDriverOutputs> = {},
+): BgpDriver {
+  const driver = new BgpDriver({
+    speaker,
+    clock: processClock,
+    sockets: nativeBgpSockets(),
+    outputs: { ...SILENT, ...outputs },
+  });
+  test.teardown(() => driver.close());
+  return driver;
+}
+
+t.test("actions are performed before the next input, and inputs keep their order", async (t) => {
+  const order: string[] = [];
+  const speaker = new ScriptedSpeaker((input) => {
+    order.push(`input ${input.type}`);
+    return [{ type: "event", event: { name: input.type, level: "info", fields: {} } }];
+  });
+  const driver = driverOf(t, speaker, { event: ({ name }) => order.push(`action ${name}`) });
+  driver.feed({ type: "originated", routes: [], complete: true });
+  driver.feed({ type: "nextHopChanged", nextHops: [] });
+  await until("both handled", () => order.length === 4);
+  t.strictSame(order, [
+    "input originated",
+    "action originated",
+    "input nextHopChanged",
+    "action nextHopChanged",
+  ]);
+});
+
+t.test(
+  "long work comes in slices, tuned towards 2 ms, and other inputs come between",
+  async (t) => {
+    let rest = 400;
+    const budgets: number[] = [];
+    const speaker = new ScriptedSpeaker((input) => {
+      if (input.type === "workResumed") {
+        budgets.push(input.budget);
+        rest--;
+        // Half a microsecond for each prefix of the budget.
+        const end = performance.now() + input.budget / 2000;
+        while (performance.now() < end);
+      }
+      return rest > 0 ? [{ type: "workPending" }] : [];
+    });
+    const driver = driverOf(t, speaker);
+    driver.feed({ type: "originated", routes: [], complete: true });
+    await until("some slices", () => budgets.length > 20);
+    driver.feed({ type: "interfaceDown", interface: "eth0", addresses: [] });
+    await until("the other input", () => speaker.types().includes("interfaceDown"));
+    t.ok(rest > 0, "it did not wait for the end of the work");
+    await until("the end", () => rest === 0);
+    const late = budgets.slice(50);
+    const mean = late.reduce((sum, budget) => sum + budget, 0) / late.length;
+    t.ok(mean > 1000 && mean < 8000, `2 ms are 4000 prefixes here; the mean was ${mean}`);
+  },
+);
+
+t.test("a slice over 10 ms is counted and named", async (t) => {
+  const events: SpeakerEvent[] = [];
+  const speaker = new ScriptedSpeaker((input) => {
+    const end = performance.now() + (input.type === "originated" ? 15 : 0);
+    while (performance.now() < end);
+    return [];
+  });
+  const driver = driverOf(t, speaker, { event: (event) => events.push(event) });
+  driver.feed({ type: "originated", routes: [], complete: true });
+  await until("counted", () => driver.statistics().longSlices === 1);
+  t.match(events[0], { name: "slice.long", fields: { slice: "originated" } });
+});
+
+t.test("deadlines: fed when due, not before, and after what was read", async (t) => {
+  const speaker = new ScriptedSpeaker(() => []);
+  const driver = driverOf(t, speaker);
+  const start = processClock.now();
+  speaker.deadline = (start + 60) as Instant;
+  driver.feed({ type: "nextHopChanged", nextHops: [] });
+  await until("due", () => speaker.types().includes("deadlineReached"));
+  t.ok(processClock.now() - start >= 60, "not before");
+  t.equal(speaker.types().filter((type) => type === "deadlineReached").length, 1);
+});
+
+t.test(
+  "a bug in the speaker is told once, with the last inputs, and nothing is fed any more",
+  async (t) => {
+    const failures: Error[] = [];
+    const speaker = new ScriptedSpeaker((input) => {
+      if (input.type === "nextHopChanged") throw new Error("a bug");
+      return [];
+    });
+    const driver = driverOf(t, speaker, { failed: (error) => failures.push(error) });
+    driver.feed({ type: "originated", routes: [], complete: true });
+    driver.feed({ type: "nextHopChanged", nextHops: [] });
+    driver.feed({ type: "originated", routes: [], complete: true });
+    await until("failed", () => failures.length === 1);
+    driver.feed({ type: "originated", routes: [], complete: true });
+    await new Promise((resolve) => setImmediate(resolve));
+    t.strictSame(speaker.types(), ["originated", "nextHopChanged"]);
+    t.strictSame(
+      driver.journal().map(({ input }) => input),
+      [
+        { type: "originated", routes: 0, complete: true },
+        { type: "nextHopChanged", nextHops: [] },
+      ],
+    );
+  },
+);
+
+t.test(
+  "a peer that does not read is not written to beyond the watermark, and goes on when it reads",
+  async (t) => {
+    const chunk = new Uint8Array(64 * 1024);
+    let supplied = 0;
+    const TOTAL = 64 * 1024 * 1024;
+    const speaker = new ScriptedSpeaker(
+      (input) =>
+        input.type === "connectionOpened"
+          ? [{ type: "transmitReady", connection: input.connection }]
+          : [],
+      () => {
+        if (supplied >= TOTAL) return [];
+        supplied += chunk.length;
+        return [chunk];
+      },
+    );
+    const driver = driverOf(t, speaker);
+    await driver.configure(speakerConfig("127.0.0.31", [peerConfig("127.0.0.32", "127.0.0.31")]), {
+      port: PORT,
+      addresses: [IpAddress("127.0.0.31")],
+    });
+    const reader: Socket = connect({ port: PORT, host: "127.0.0.31", localAddress: "127.0.0.32" });
+    reader.on("error", () => {});
+    t.teardown(() => reader.destroy());
+    reader.pause();
+    let last = -1;
+    await until("it stops to pull", () => {
+      const stopped = supplied === last && supplied > 0;
+      last = supplied;
+      return stopped;
+    });
+    t.ok(supplied < TOTAL / 2, `${supplied} octets were pulled for a peer that reads nothing`);
+    let received = 0;
+    reader.on("data", (bytes) => {
+      received += bytes.length;
+    });
+    reader.resume();
+    await until("everything arrives", () => received === TOTAL);
+    t.ok(speaker.types().includes("transmitted"), "the send hold timer hears of it");
+  },
+);
+
+t.test("a peer that sends faster than it is heard is not read beyond the watermark", async (t) => {
+  let received = 0;
+  let opened = 0;
+  const speaker = new ScriptedSpeaker((input) => {
+    if (input.type === "connectionOpened") opened = input.connection;
+    if (input.type === "bytesReceived") {
+      received += input.bytes.length;
+      const end = performance.now() + 2;
+      while (performance.now() < end);
+    }
+    return [];
+  });
+  const driver = driverOf(t, speaker);
+  await driver.configure(speakerConfig("127.0.0.41", [peerConfig("127.0.0.42", "127.0.0.41")]), {
+    port: PORT,
+    addresses: [IpAddress("127.0.0.41")],
+  });
+  const writer = connect({ port: PORT, host: "127.0.0.41", localAddress: "127.0.0.42" });
+  writer.on("error", () => {});
+  t.teardown(() => writer.destroy());
+  const TOTAL = 16 * 1024 * 1024;
+  writer.end(new Uint8Array(TOTAL));
+  let longest = 0;
+  await until("all is heard", () => {
+    longest = Math.max(longest, driver.statistics().inboxLength);
+    return received === TOTAL;
+  });
+  t.ok(longest * 65_536 < TOTAL / 8, `at most ${longest} chunks waited`);
+  await until("its end is told", () => speaker.types().includes("connectionClosed"));
+  t.equal(opened % 2, 0, "incoming connections have even numbers");
+});
