@@ -27,10 +27,13 @@ export function filterRules(
   names: readonly string[],
   {
     direction,
+    session,
     filters,
     usedBy,
   }: {
     readonly direction: "import" | "export";
+    /** Of which kind the session is that the rules are for: a rule's peerType is decided here. */
+    readonly session: "eBGP" | "iBGP";
     readonly filters: ReadonlyMap<string, ResourceOf<"BGPFilter">>;
     readonly usedBy: string;
   },
@@ -44,7 +47,7 @@ export function filterRules(
         problems: [{ resource: usedBy, message }],
       };
     }
-    return rulesOf(filter, direction);
+    return rulesOf(filter, { direction, session });
   });
   return {
     rules: found.flatMap(({ rules }) => rules),
@@ -52,20 +55,20 @@ export function filterRules(
   };
 }
 
-function rulesOf(filter: ResourceOf<"BGPFilter">, direction: "import" | "export"): FilterRules {
-  const { spec, metadata } = filter;
+function rulesOf(
+  { spec, metadata }: ResourceOf<"BGPFilter">,
+  { direction, session }: { readonly direction: "import" | "export"; readonly session: string },
+): FilterRules {
   const lists = [
     { list: `${direction}V4` as const, family: IPV4_UNICAST },
     { list: `${direction}V6` as const, family: IPV6_UNICAST },
   ];
   const found = lists.flatMap(({ list, family }) =>
-    (spec[list] ?? []).map((rule, index) =>
-      policyRule(rule, {
-        family,
-        name: `${metadata.name}.${list}[${index}]`,
-        filter: metadata.name,
-      }),
-    ),
+    (spec[list] ?? []).flatMap((rule, index) => {
+      if (rule.peerType !== undefined && rule.peerType !== session) return [];
+      const name = `${metadata.name}.${list}[${index}]`;
+      return [policyRule(rule, { family, name, filter: metadata.name })];
+    }),
   );
   return {
     rules: found.flatMap(({ rules }) => rules),
@@ -105,9 +108,6 @@ function policyMatch(rule: Rule, family: Family): PolicyMatch {
     family,
     ...(rule.cidr && { prefix: prefixMatch(rule, Prefix(rule.cidr)) }),
     ...(rule.source === "RemotePeers" && { source: "peer" as const }),
-    ...(rule.peerType && {
-      peerType: rule.peerType === "eBGP" ? ("ebgp" as const) : ("ibgp" as const),
-    }),
     ...(community !== undefined && { community }),
     ...(asPathPrefix.length > 0 && { asPathPrefix }),
     ...(rule.priority && { localPref: HIGHEST_PRIORITY - rule.priority }),

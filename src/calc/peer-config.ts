@@ -23,10 +23,10 @@ export function peerConfig(
 ): PeerConfigAndProblems {
   const { self, config } = cluster;
   const spec = peering.source?.spec ?? {};
-  const { importPolicy, exportPolicy, problems } = peerPolicies(cluster, peering);
   const localAsn = localAsnOf(self, peering);
+  const session = localAsn === peering.peerAsn ? "iBGP" : "eBGP";
+  const { importPolicy, exportPolicy, problems } = peerPolicies(cluster, { ...peering, session });
   const localAddress = sourceAddressOf(self, peering);
-  const role = spec.role && ROLES[spec.role];
   const peer: PeerConfig = {
     name: peering.name,
     origin: peering.origin,
@@ -40,22 +40,42 @@ export function peerConfig(
     families: peering.families.map((version) => familyConfig(version, spec)),
     extendedMessage: true,
     routeReflectorClient: isClient(self, peering, localAsn),
-    nextHopMode: nextHopModeOf(spec, { external: localAsn !== peering.peerAsn }),
+    nextHopMode: nextHopModeOf(spec, { external: session === "eBGP" }),
     nextHopSelf: { ...(self.ipv4 && { ipv4: self.ipv4 }), ...(self.ipv6 && { ipv6: self.ipv6 }) },
-    allowOwnAsn: spec.numAllowedLocalASNumbers ?? DEFAULTS.bgpPeer.numAllowedLocalASNumbers,
-    // A route server does not put its own AS in front. RFC 7947 §2.2.2.
-    enforceFirstAsn: spec.enforceFirstAS ?? role !== "routeServerClient",
-    ...(role && { role }),
-    ...(spec.roleStrict !== undefined && { roleStrict: spec.roleStrict }),
-    exportLearned: spec.exportLearned ?? DEFAULTS.bgpPeer.exportLearned,
-    acceptDefaultRoute: spec.acceptDefaultRoute ?? DEFAULTS.bgpPeer.acceptDefaultRoute,
-    acceptNodeAddresses: spec.acceptNodeAddresses ?? DEFAULTS.bgpPeer.acceptNodeAddresses,
+    ...acceptanceOf(spec),
     importPolicy,
     exportPolicy,
     ...passwordOf(peering.source ? spec.password : config.nodeMeshPassword),
     ...(spec.ttlSecurity && { ttlSecurityHops: spec.ttlSecurity }),
   };
   return { peer, problems };
+}
+
+/** What is accepted from the peer, and what it is told beyond the usual. */
+function acceptanceOf(
+  spec: PeerSpec,
+): Pick<
+  PeerConfig,
+  | "allowOwnAsn"
+  | "enforceFirstAsn"
+  | "role"
+  | "roleStrict"
+  | "exportLearned"
+  | "acceptDefaultRoute"
+  | "acceptNodeAddresses"
+> {
+  const { bgpPeer } = DEFAULTS;
+  const role = spec.role && ROLES[spec.role];
+  return {
+    allowOwnAsn: spec.numAllowedLocalASNumbers ?? bgpPeer.numAllowedLocalASNumbers,
+    // A route server does not put its own AS in front. RFC 7947 §2.2.2.
+    enforceFirstAsn: spec.enforceFirstAS ?? role !== "routeServerClient",
+    ...(role && { role }),
+    ...(spec.roleStrict !== undefined && { roleStrict: spec.roleStrict }),
+    exportLearned: spec.exportLearned ?? bgpPeer.exportLearned,
+    acceptDefaultRoute: spec.acceptDefaultRoute ?? bgpPeer.acceptDefaultRoute,
+    acceptNodeAddresses: spec.acceptNodeAddresses ?? bgpPeer.acceptNodeAddresses,
+  };
 }
 
 type PeerSpec = Partial<SpecOf<"BGPPeer">>;

@@ -16,9 +16,12 @@ export type PeerPolicies = {
  * nothing of a pool with disableBGPExport, and only what lies in a pool. A cluster without pools has nothing to measure by, and
  * announces everything.
  */
-export function peerPolicies(cluster: ClusterView, { source }: Peering): PeerPolicies {
+export function peerPolicies(
+  cluster: ClusterView,
+  { source, session }: Pick<Peering, "source"> & { readonly session: "eBGP" | "iBGP" },
+): PeerPolicies {
   const names = source?.spec.filters ?? [];
-  const options = { filters: cluster.filters, usedBy: `BGPPeer/${source?.metadata.name}` };
+  const options = { session, filters: cluster.filters, usedBy: `BGPPeer/${source?.metadata.name}` };
   const incoming = filterRules(names, { direction: "import", ...options });
   const outgoing = filterRules(names, { direction: "export", ...options });
   const standard = standardExportRules(cluster);

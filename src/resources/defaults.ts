@@ -21,11 +21,9 @@ export const DEFAULTS = {
     sourceAddress: "UseNodeIP",
     reversePeering: "Auto",
     numAllowedLocalASNumbers: 0,
-    enforceFirstAS: true,
     exportLearned: false,
     acceptDefaultRoute: false,
     acceptNodeAddresses: false,
-    extendedNextHop: false,
     maxPrefixesWarnPercent: 80,
   },
   ipPool: {

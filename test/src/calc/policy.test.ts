@@ -1,5 +1,11 @@
 import t from "tap";
+import { PolicyEvaluator } from "../../../protocol/policy/evaluate.ts";
 import type { PolicyMatch, PolicyRule } from "../../../protocol/policy/policy.ts";
+import { wordsOfPrefix } from "../../../protocol/rib/prefix-words.ts";
+import { Rib } from "../../../protocol/rib/rib.ts";
+import { Prefix } from "../../../protocol/types/prefix.ts";
+import { encodeAttributeSet } from "../../../protocol/wire/attribute-set.ts";
+import { DEFAULTS } from "../../../src/resources/defaults.ts";
 import { filter, nodeV4, peer, pool, stateOf, torWith, workload } from "./calc-support.ts";
 
 t.test(
@@ -64,10 +70,9 @@ const RULES: readonly (readonly [object, PolicyMatch, Partial<PolicyRule>])[] = 
   ],
   [
     { action: "Accept", source: "RemotePeers", peerType: "eBGP" },
-    { family: 257 as never, source: "peer", peerType: "ebgp" },
+    { family: 257 as never, source: "peer" },
     {},
   ],
-  [{ action: "Accept", peerType: "iBGP" }, { family: 257 as never, peerType: "ibgp" }, {}],
   [
     { action: "Accept", communities: { values: ["1:2"] } },
     { family: 257 as never, community: 65538 as never },
@@ -98,6 +103,39 @@ const RULES: readonly (readonly [object, PolicyMatch, Partial<PolicyRule>])[] = 
     },
   ],
 ];
+
+t.test("rules for IPv6 leave IPv4 routes alone, as the speaker evaluates them", async (t) => {
+  const reject = { action: "Reject" };
+  const spec = {
+    exportV4: [{ action: "Accept", cidr: "10.0.0.0/8", matchOperator: "NotIn" }],
+    exportV6: [reject],
+  };
+  const { exportPolicy } = torWith({ filters: ["f"] }, filter("f", spec));
+  const octets = encodeAttributeSet({ nextHop: undefined, origin: "igp", asPath: [] });
+  const { attributeSets } = new Rib(DEFAULTS.decision);
+  const set = attributeSets.intern(octets, 0, octets.length);
+  const evaluator = new PolicyEvaluator(exportPolicy, attributeSets);
+  const ruleFor = (text: string) => {
+    const { words, length } = wordsOfPrefix(Prefix(text));
+    return evaluator.explain(words, length, set, "local").rule;
+  };
+  t.equal(ruleFor("192.0.2.1/32"), "f.exportV4[0]");
+  t.equal(ruleFor("10.0.0.1/32"), undefined);
+  t.equal(ruleFor("fd00::1/128"), "f.exportV6[0]");
+});
+
+t.test("a rule with a peerType is for sessions of that kind only", async (t) => {
+  const rules = [
+    { action: "Reject", peerType: "iBGP" },
+    { action: "Accept", peerType: "eBGP" },
+  ];
+  const names = (asNumber: number) =>
+    torWith({ filters: ["f"], asNumber }, filter("f", { importV4: rules })).importPolicy.rules.map(
+      ({ name }) => name,
+    );
+  t.strictSame(names(65001), ["f.importV4[1]"]);
+  t.strictSame(names(64512), ["f.importV4[0]"]);
+});
 
 t.test("each condition and operation of a BGPFilter becomes one of a policy", async (t) => {
   for (const [rule, match, rest] of RULES) {
