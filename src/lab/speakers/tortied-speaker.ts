@@ -12,11 +12,11 @@ import {
   type SpeakerPlan,
 } from "./lab-speaker.ts";
 
-/** The interface that all workloads of a lab speaker are behind. */
+/** The interface of the one workload that has all addresses of a lab speaker. */
 const WORKLOAD_INTERFACE = "calilab0";
 
 /**
- * tortied as one more make. All is said in resources: peers are BGPPeers, routes are workload endpoints, and their communities come
+ * tortied as one more make. All is said in resources: peers are BGPPeers, routes are the addresses of one workload, and their communities come
  * from the prefix advertisements of the BGPConfiguration.
  */
 export class TortiedSpeaker implements LabSpeaker {
@@ -98,17 +98,15 @@ export class TortiedSpeaker implements LabSpeaker {
       ...clusterResources(this.plan, this.#routes),
       ...this.plan.peers.map(bgpPeer),
     ];
-    writeResources(this.#resourceFolder, "lab.yaml", [
-      ...resources,
-      ...this.#routes.map(({ prefix }) =>
-        workloadEndpoint({
-          name: `w${prefix.replace(/[^0-9a-f]/g, "x")}`,
-          host: this.plan.node,
-          hostInterface: WORKLOAD_INTERFACE,
-          addresses: [prefix.slice(0, prefix.indexOf("/"))],
-        }),
-      ),
-    ]);
+    writeResources(this.#resourceFolder, "lab.yaml", [...resources, ...this.#endpoint()]);
+  }
+
+  /** One workload that has all the addresses. */
+  #endpoint(): readonly LabResource[] {
+    if (this.#routes.length === 0) return [];
+    const addresses = this.#routes.map(({ prefix }) => prefix.slice(0, prefix.indexOf("/")));
+    const workload = { name: "lab", host: this.plan.node, hostInterface: WORKLOAD_INTERFACE };
+    return [workloadEndpoint({ ...workload, addresses })];
   }
 }
 
@@ -141,7 +139,7 @@ function clusterResources(
       },
     },
     { kind: "IPPool", name: "ipv4", spec: { cidr: "192.168.0.0/16" } },
-    { kind: "IPPool", name: "ipv6", spec: { cidr: "fd80::/32" } },
+    { kind: "IPPool", name: "ipv6", spec: { cidr: "fd80::/16" } },
   ];
 }
 
