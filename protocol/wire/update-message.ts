@@ -8,14 +8,16 @@ import type { OctetWriter } from "./octet-writer.ts";
 import { UpdateScan } from "./update-scan.ts";
 import type { WireContext } from "./wire-context.ts";
 
+/** Columns that are costly to make and hold nothing between two messages; what goes into a value is copied out of them. */
+const scan = new UpdateScan();
+
 /** An UPDATE as a value; attributes that a fault discarded are not in it. Throws ProtocolError. RFC 4271 §4.3, RFC 7606. */
 export function decodeUpdate(bytes: Uint8Array, context: WireContext): UpdateMessage {
-  const scan = new UpdateScan();
   scan.open(bytes, 0, bytes.length, context);
   const layout = ipv4Layout(context);
   const attributes: PathAttribute[] = [];
   for (const code of scan.codes.subarray(0, scan.count)) {
-    attributes.push(decodeAttribute(scan, code, context));
+    attributes.push(decodeAttribute(code, context));
   }
   return {
     type: "update",
@@ -26,7 +28,7 @@ export function decodeUpdate(bytes: Uint8Array, context: WireContext): UpdateMes
   };
 }
 
-function decodeAttribute(scan: UpdateScan, code: number, context: WireContext): PathAttribute {
+function decodeAttribute(code: number, context: WireContext): PathAttribute {
   const flags = scan.flags[code] as number;
   const start = scan.valueStart[code] as number;
   const end = scan.valueEnd[code] as number;
