@@ -14,19 +14,23 @@ export function desiredPeerings(
   const explicit = explicitPeerings(host);
   const candidates = [...explicit.peerings, ...meshPeerings(host)];
   const problems: HostStateProblem[] = [...explicit.problems, ...sharedAddresses(host)];
-  const chosen: Peering[] = [];
+  const chosen = new Map<string, Peering[]>();
   for (const candidate of candidates.toSorted((a, b) => rank(a) - rank(b))) {
-    const rival = chosen.find((each) => collide(each, candidate));
+    const alike = chosen.get(candidate.address) ?? [];
+    const rival = alike.find((each) => collide(each, candidate));
     if (rival === undefined) {
       const problem = whyImpossible(host.self, candidate);
-      if (problem === undefined) chosen.push(candidate);
+      if (problem === undefined) chosen.set(candidate.address, [...alike, candidate]);
       else problems.push({ resource: resourceOf(candidate), message: problem });
     } else if (isMistake(rival, candidate)) {
       const message = `${resourceOf(rival)} peers with ${candidate.address} already; this one is not in force`;
       problems.push({ resource: resourceOf(candidate), message });
     }
   }
-  return { peerings: chosen.toSorted((a, b) => (a.name < b.name ? -1 : 1)), problems };
+  return {
+    peerings: [...chosen.values()].flat().toSorted((a, b) => (a.name < b.name ? -1 : 1)),
+    problems,
+  };
 }
 
 const RANKS = { global: 0, node: 1, localWorkload: 2, reverse: 3, mesh: 4 } as const;
@@ -35,9 +39,8 @@ function rank({ origin }: Peering): number {
   return RANKS[origin];
 }
 
-/** Two explicit peers may share an address if their ports differ; what comes by itself gives way to any other. */
+/** For two with one address: explicit peers may share it if their ports differ; what comes by itself gives way to any other. */
 function collide(chosen: Peering, candidate: Peering): boolean {
-  if (chosen.address !== candidate.address) return false;
   return chosen.port === candidate.port || rank(candidate) >= RANKS.reverse;
 }
 

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { formatPath } from "../resources/explain-issue.ts";
 import { formatKey, keyOf, type Resource } from "../resources/resource.ts";
 import type { AnyResource } from "../resources/schemas.ts";
@@ -146,10 +147,10 @@ class SyncState {
   }
 }
 
-function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve();
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const timer = setTimeout(resolve, milliseconds);
-  signal.addEventListener("abort", () => resolve(), { once: true });
-  return promise.finally(() => clearTimeout(timer));
+async function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
+  try {
+    await sleep(milliseconds, undefined, { signal });
+  } catch {
+    // Only the signal ends a sleep early, and the caller looks at it next.
+  }
 }

@@ -66,12 +66,15 @@ export class WatchLog {
     return number;
   }
 
-  #more(signal: AbortSignal): Promise<void> {
+  async #more(signal: AbortSignal): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
-    this.#waiting.add(resolve);
-    signal.addEventListener("abort", () => resolve(), { once: true });
-    if (signal.aborted) resolve();
-    return promise;
+    const stop = () => resolve();
+    this.#waiting.add(stop);
+    signal.addEventListener("abort", stop);
+    if (signal.aborted) stop();
+    await promise;
+    this.#waiting.delete(stop);
+    signal.removeEventListener("abort", stop);
   }
 
   #wake(): void {

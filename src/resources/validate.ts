@@ -45,7 +45,7 @@ export function validateResource(value: unknown, options: ValidateOptions): Vali
   const envelope = envelopeOf(value);
   if ("complaints" in envelope) return { ok: false, complaints: envelope.complaints };
   const { resource, kind } = envelope;
-  const schema = z.looseObject({ metadata: metadataSchema(kind), spec: SCHEMAS[kind].spec });
+  const schema = wholeSchema(kind);
   const parsed = schema.safeParse(resource, { reportInput: true });
   const issues = parsed.success ? [] : parsed.error.issues;
   const complaints = [
@@ -134,6 +134,17 @@ function metadataSchema(kind: Kind): z.ZodType {
     uid: z.string().optional(),
     creationTimestamp: z.string().optional(),
   });
+}
+
+const wholeSchemas = new Map<Kind, z.ZodType>();
+
+/** Made once a kind: zod spends far more time on making a schema than on using it. */
+function wholeSchema(kind: Kind): z.ZodType {
+  const known = wholeSchemas.get(kind);
+  if (known) return known;
+  const made = z.looseObject({ metadata: metadataSchema(kind), spec: SCHEMAS[kind].spec });
+  wholeSchemas.set(kind, made);
+  return made;
 }
 
 const TOP_LEVEL = ["apiVersion", "kind", "metadata", "spec", "status"];
