@@ -13,7 +13,7 @@ import type {
   RouteStatus,
 } from "../../src/dataplane/route-worker-messages.ts";
 import { TORTIE_ROUTE_PROTOCOL } from "../../src/kernel/route-protocol.ts";
-import type { Lab } from "../../src/lab/lab.ts";
+import { Lab } from "../../src/lab/lab.ts";
 import { waitUntil } from "../../src/lab/wait-until.ts";
 
 /** A prefix and its next hops; none: withdrawn. */
@@ -64,7 +64,7 @@ export class DataplaneHost {
     const host = new DataplaneHost(lab, node);
     try {
       await waitUntil("the worker is ready", () => host.ready(), {
-        deadlineSeconds: 10,
+        deadlineSeconds: 20,
         everyMilliseconds: 5,
         whenLate: () => host.#problems(),
       });
@@ -145,7 +145,7 @@ export class DataplaneHost {
         return present === wanted;
       },
       {
-        deadlineSeconds: 5,
+        deadlineSeconds: 20,
         everyMilliseconds: 20,
         whenLate: () => `it has\n${present}\n${this.#problems()}`,
       },
@@ -156,7 +156,7 @@ export class DataplaneHost {
     await waitUntil(
       `${nextHop} is ${reachable ? "reachable" : "unreachable"}`,
       () => this.nextHops.get(nextHop)?.reachable === reachable,
-      { deadlineSeconds: 5, everyMilliseconds: 5, whenLate: () => this.#problems() },
+      { deadlineSeconds: 20, everyMilliseconds: 5, whenLate: () => this.#problems() },
     );
   }
 
@@ -206,4 +206,35 @@ function wordsOf(address: IpAddress): number[] {
   const bytes = ipAddressToBytes(address);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   return Array.from({ length: bytes.length / 4 }, (_, i) => view.getUint32(4 * i));
+}
+
+/** A host with two uplinks, and a router at the other end of each. */
+async function twoUplinks(name: string): Promise<Lab> {
+  const lab = await Lab.open(name);
+  await lab.build({
+    nodes: ["host", "left", "right"],
+    links: [
+      [
+        { node: "host", interface: "eth0", addresses: ["10.0.0.1/24", "fd00::1/64"] },
+        { node: "left", interface: "eth0", addresses: ["10.0.0.2/24", "fd00::2/64"] },
+      ],
+      [
+        { node: "host", interface: "eth1", addresses: ["10.1.0.1/24", "fd01::1/64"] },
+        { node: "right", interface: "eth0", addresses: ["10.1.0.2/24", "fd01::2/64"] },
+      ],
+    ],
+  });
+  return lab;
+}
+
+/** Such a host, with the dataplane running on it. */
+export async function hostWithTwoUplinks(
+  t: { teardown(f: () => unknown): void },
+  name: string,
+): Promise<{ readonly lab: Lab; readonly host: DataplaneHost }> {
+  const lab = await twoUplinks(name);
+  t.teardown(() => lab.close());
+  const host = await DataplaneHost.start(lab, "host");
+  t.teardown(() => host.stop());
+  return { lab, host };
 }

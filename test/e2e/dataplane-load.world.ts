@@ -111,7 +111,7 @@ t.test(
       () => host.status?.installed === 0,
     );
     await waitUntil("the kernel has none", async () => (await countOurs(lab)) === 0, {
-      deadlineSeconds: 10,
+      deadlineSeconds: 20,
     });
     await timed(
       "the carrier is back: all are installed",

@@ -2,44 +2,13 @@ import { readFileSync } from "node:fs";
 import t from "tap";
 import { IpAddress } from "../../protocol/types/ip-address.ts";
 import { Prefix } from "../../protocol/types/prefix.ts";
-import { Lab } from "../../src/lab/lab.ts";
 import { waitUntil } from "../../src/lab/wait-until.ts";
-import { DataplaneHost, NOTHING_LOCAL } from "./dataplane-host.ts";
-
-/** A host with two uplinks, and a router at the other end of each. */
-async function twoUplinks(name: string): Promise<Lab> {
-  const lab = await Lab.open(name);
-  await lab.build({
-    nodes: ["host", "left", "right"],
-    links: [
-      [
-        { node: "host", interface: "eth0", addresses: ["10.0.0.1/24", "fd00::1/64"] },
-        { node: "left", interface: "eth0", addresses: ["10.0.0.2/24", "fd00::2/64"] },
-      ],
-      [
-        { node: "host", interface: "eth1", addresses: ["10.1.0.1/24", "fd01::1/64"] },
-        { node: "right", interface: "eth0", addresses: ["10.1.0.2/24", "fd01::2/64"] },
-      ],
-    ],
-  });
-  return lab;
-}
-
-async function world(
-  t: { teardown(f: () => unknown): void },
-  name: string,
-): Promise<{ readonly lab: Lab; readonly host: DataplaneHost }> {
-  const lab = await twoUplinks(name);
-  t.teardown(() => lab.close());
-  const host = await DataplaneHost.start(lab, "host");
-  t.teardown(() => host.stop());
-  return { lab, host };
-}
+import { hostWithTwoUplinks, NOTHING_LOCAL } from "./dataplane-host.ts";
 
 t.test(
   "routes are installed by way of on-link gateways, IPv4 and IPv6, and withdrawn",
   async (t) => {
-    const { lab, host } = await world(t, "basic");
+    const { lab, host } = await hostWithTwoUplinks(t, "basic");
     await lab.ip(
       "host",
       "route add 192.0.2.0/24 via 10.0.0.2",
@@ -94,7 +63,7 @@ t.test(
 t.test(
   "gateways that need to be taken as they are: onlink, link-local, IPv4 by way of IPv6",
   async (t) => {
-    const { lab, host } = await world(t, "onlink");
+    const { lab, host } = await hostWithTwoUplinks(t, "onlink");
     await lab.ip("left", "addr add 172.16.9.9/32 dev eth0", "addr add fe80::9/64 dev eth0 nodad");
     await lab.ip(
       "host",
@@ -124,7 +93,9 @@ t.test(
 );
 
 t.test("a learned route that covers its own next hop never carries it", async (t) => {
-  const { lab, host } = await world(t, "cover");
+  const { lab, host } = await hostWithTwoUplinks(t, "cover");
+  // With another address left, the kernel keeps the routes over the interface, and the first one's are in the way.
+  await lab.ip("host", "addr add 10.9.9.1/24 dev eth0");
   host.track("10.0.0.2");
   host.learn([
     ["10.0.0.0/8", "10.0.0.2"],
@@ -146,7 +117,7 @@ t.test("a learned route that covers its own next hop never carries it", async (t
 t.test(
   "an address is removed and comes back, with routes that preferred it as source",
   async (t) => {
-    const { lab, host } = await world(t, "address");
+    const { lab, host } = await hostWithTwoUplinks(t, "address");
     await lab.ip(
       "host",
       "addr add 10.0.9.1/24 dev eth0",
@@ -170,107 +141,9 @@ t.test(
 );
 
 t.test(
-  "the uplink moves: the address goes to another interface, and so do the routes",
-  async (t) => {
-    const { lab, host } = await world(t, "move");
-    await lab.ip("right", "addr add 10.0.0.2/24 dev eth0");
-    host.track("10.0.0.2");
-    const routes = Array.from(
-      { length: 300 },
-      (_, i) => [`10.65.${i >> 8}.${i & 255}/32`, "10.0.0.2"] as const,
-    );
-    host.learn(routes);
-    const by = (name: string) =>
-      routes.map(([prefix]) => `${prefix.slice(0, -3)} via 10.0.0.2 dev ${name} metric 1024`);
-    await host.hasRoutes(by("eth0"));
-    await lab.ip("host", "addr del 10.0.0.1/24 dev eth0", "addr add 10.0.0.1/24 dev eth1");
-    await host.hasRoutes(by("eth1"));
-  },
-);
-
-t.test(
-  "carrier loss makes next hops over the link unresolvable at once; its return brings all back",
-  async (t) => {
-    const { lab, host } = await world(t, "carrier");
-    await lab.ip("host", "route add default via 10.1.0.2");
-    host.track("10.0.0.2", "10.1.0.2");
-    host.learn([
-      ["10.65.0.0/26", "10.0.0.2"],
-      ["10.65.1.0/26", "10.0.0.2", "10.1.0.2"],
-      ["10.65.2.0/26", "10.1.0.2"],
-    ]);
-    const all = [
-      "10.65.0.0/26 via 10.0.0.2 dev eth0 metric 1024",
-      "10.65.1.0/26 metric 1024 nexthop via 10.0.0.2 dev eth0 nexthop via 10.1.0.2 dev eth1",
-      "10.65.2.0/26 via 10.1.0.2 dev eth1 metric 1024",
-    ];
-    await host.hasRoutes(all);
-    const startedAt = performance.now();
-    await lab.ip("left", "link set eth0 down");
-    await host.resolves("10.0.0.2", false);
-    t.ok(performance.now() - startedAt < 1000, "no timer was waited for");
-    const down = host.messages.find((message) => message.type === "interfaceDown");
-    t.match(down, { interface: "eth0", addresses: ["10.0.0.1"] });
-    await host.hasRoutes([
-      "10.65.1.0/26 via 10.1.0.2 dev eth1 metric 1024",
-      "10.65.2.0/26 via 10.1.0.2 dev eth1 metric 1024",
-    ]);
-    await lab.ip("left", "link set eth0 up");
-    await host.hasRoutes(all);
-  },
-);
-
-t.test("an interface is taken down and up by hand: the kernel forgets, we do not", async (t) => {
-  const { lab, host } = await world(t, "downup");
-  host.track("10.0.0.2", "fd00::2");
-  host.learn([
-    ["10.65.0.0/26", "10.0.0.2"],
-    ["10.65.1.0/26", "10.0.0.2", "10.1.0.2"],
-  ]);
-  host.learn([["fd80:1::/122", "fd00::2"]]);
-  const all = [
-    "10.65.0.0/26 via 10.0.0.2 dev eth0 metric 1024",
-    "10.65.1.0/26 metric 1024 nexthop via 10.0.0.2 dev eth0 nexthop via 10.1.0.2 dev eth1",
-  ];
-  await host.hasRoutes(all);
-  // In one go: nobody may count on seeing the state between.
-  await lab.ip(
-    "host",
-    "link set eth0 down",
-    "link set eth0 up",
-    "addr add fd00::1/64 dev eth0 nodad",
-  );
-  await host.hasRoutes(all);
-  await host.hasRoutes(["fd80:1::/122 via fd00::2 dev eth0 metric 1024"], 6);
-});
-
-t.test("a static's multipath leg dies with its link, and the rest carries on", async (t) => {
-  const { lab, host } = await world(t, "leg");
-  await lab.ip("host", "route add 192.0.2.0/24 nexthop via 10.0.0.2 nexthop via 10.1.0.2");
-  host.learn([["10.65.0.0/26", "192.0.2.7"]]);
-  const both =
-    "10.65.0.0/26 metric 1024 nexthop via 10.0.0.2 dev eth0 nexthop via 10.1.0.2 dev eth1";
-  await host.hasRoutes([both]);
-  await lab.ip("host", "link set eth0 down");
-  // The kernel itself keeps the leg in the listing, as dead, and uses the other one: nothing has to be written.
-  const deadLeg = both.replace("dev eth0", "dev eth0 dead linkdown");
-  await host.hasRoutes([deadLeg]);
-  for (const last of [1, 2, 3, 4, 5, 6, 7, 8]) {
-    const way = await lab.run("host", ["ip", "route", "get", `10.65.0.${last}`]);
-    t.match(way, /via 10\.1\.0\.2 dev eth1/);
-  }
-  await lab.ip("host", "link set eth0 up");
-  await host.hasRoutes([both]);
-  await lab.ip("right", "link set eth0 down");
-  await host.hasRoutes(["10.65.0.0/26 via 10.0.0.2 dev eth0 metric 1024"]);
-  await lab.ip("right", "link set eth0 up");
-  await host.hasRoutes([both]);
-});
-
-t.test(
   "another's route on the same key is left alone, named, and yields when it goes",
   async (t) => {
-    const { lab, host } = await world(t, "foreign");
+    const { lab, host } = await hostWithTwoUplinks(t, "foreign");
     await lab.ip(
       "host",
       "route add 10.65.0.0/26 via 10.1.0.2 metric 1024 proto static",
@@ -284,7 +157,7 @@ t.test(
     ]);
     await host.hasRoutes(["10.65.2.0/26 via 10.0.0.2 dev eth0 metric 1024"]);
     await waitUntil("both refusals are reported", () => host.status?.pendingCount === 2, {
-      deadlineSeconds: 5,
+      deadlineSeconds: 20,
       whenLate: () => JSON.stringify(host.status),
     });
     t.match(
@@ -308,7 +181,7 @@ t.test(
 );
 
 t.test("a route of ours that somebody deletes is put back", async (t) => {
-  const { lab, host } = await world(t, "repair");
+  const { lab, host } = await hostWithTwoUplinks(t, "repair");
   const route = "10.65.0.0/26 via 10.0.0.2 dev eth0 metric 1024";
   host.learn([["10.65.0.0/26", "10.0.0.2"]]);
   await host.hasRoutes([route]);
@@ -319,7 +192,7 @@ t.test("a route of ours that somebody deletes is put back", async (t) => {
 t.test(
   "static routes to peers, blackholes for own blocks, and nothing learned beside them",
   async (t) => {
-    const { host } = await world(t, "own");
+    const { host } = await hostWithTwoUplinks(t, "own");
     host.track("198.51.100.7", "10.66.0.9");
     host.learn([
       ["10.66.0.0/26", "10.0.0.2"],
@@ -348,7 +221,7 @@ t.test(
 );
 
 t.test("another metric: every route is added anew before the old one goes", async (t) => {
-  const { lab, host } = await world(t, "metric");
+  const { lab, host } = await hostWithTwoUplinks(t, "metric");
   const local = { ...NOTHING_LOCAL, blackholes: [Prefix("10.66.0.0/26")] };
   host.local(local);
   host.learn([["10.65.0.0/26", "10.0.0.2"]]);
@@ -366,13 +239,13 @@ t.test("another metric: every route is added anew before the old one goes", asyn
       await lab.ip("host", "route add 198.18.0.1 dev lo", "route del 198.18.0.1 dev lo");
       return seen().includes("198.18.0.1");
     },
-    { deadlineSeconds: 5, everyMilliseconds: 20 },
+    { deadlineSeconds: 20, everyMilliseconds: 20 },
   );
   host.local({ ...local, routeMetric: { ipv4: 50, ipv6: 60 } });
   await host.hasRoutes(routes(50));
   await host.hasRoutes(["fd80:1::/122 via fd00::2 dev eth0 metric 60"], 6);
   await waitUntil("the last removal is seen", () => /Deleted.*10\.65.*1024/.test(seen()), {
-    deadlineSeconds: 5,
+    deadlineSeconds: 20,
     everyMilliseconds: 20,
   });
   await monitor.stop();
