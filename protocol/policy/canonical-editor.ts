@@ -45,6 +45,8 @@ const FLAGS: { readonly [code in AttributeCode]: number } = {
 
 export class CanonicalEditor {
   #source: Uint8Array = new Uint8Array(0);
+  #start = 0;
+  #end = 0;
   #nextHop: Uint8Array | undefined;
   /** Edits in ascending order of code; no value means removed. */
   readonly #codes: number[] = [];
@@ -52,8 +54,11 @@ export class CanonicalEditor {
   #out = new Uint8Array(4096);
   #length = 0;
 
-  open(canonical: Uint8Array): void {
-    this.#source = canonical;
+  /** Begins with the set in octets[start, end). */
+  open(octets: Uint8Array, start = 0, end = octets.length): void {
+    this.#source = octets;
+    this.#start = start;
+    this.#end = end;
     this.#nextHop = undefined;
     this.#codes.length = 0;
     this.#values.length = 0;
@@ -75,19 +80,39 @@ export class CanonicalEditor {
   /** The value as it stands now, edits included; undefined when the set has no such attribute. */
   value(code: AttributeCode): Uint8Array | undefined {
     const edit = this.#codes.indexOf(code);
-    return edit >= 0 ? this.#values[edit] : findAttribute(this.#source, code);
+    if (edit >= 0) return this.#values[edit];
+    const at = this.#find(code);
+    if (at < 0) return undefined;
+    return this.#source.subarray(valueStart(this.#source, at), attributeEnd(this.#source, at));
+  }
+
+  /** Whether the set has such an attribute now; makes no view. */
+  has(code: AttributeCode): boolean {
+    const edit = this.#codes.indexOf(code);
+    return edit >= 0 ? this.#values[edit] !== undefined : this.#find(code) >= 0;
   }
 
   /** The edited set: a view, valid until the next `open`. */
   finish(): Uint8Array {
+    const length = this.write();
+    return this.#out.subarray(0, length);
+  }
+
+  /** Where `write` writes to. */
+  octets(): Uint8Array {
+    return this.#out;
+  }
+
+  /** Writes the edited set to the head of `octets()` and returns its length. */
+  write(): number {
     const source = this.#source;
     this.#length = 0;
-    this.#reserve(source.length + this.#editedOctets());
-    let at = 1 + (source[0] as number);
-    if (this.#nextHop === undefined) this.#copy(source, 0, at);
+    this.#reserve(this.#end - this.#start + this.#editedOctets());
+    let at = this.#start + 1 + (source[this.#start] as number);
+    if (this.#nextHop === undefined) this.#copy(source, this.#start, at);
     else this.#putNextHop(this.#nextHop);
     let edit = 0;
-    while (at < source.length) {
+    while (at < this.#end) {
       const code = source[at + 1] as number;
       const end = attributeEnd(source, at);
       while (edit < this.#codes.length && (this.#codes[edit] as number) < code) this.#write(edit++);
@@ -96,7 +121,15 @@ export class CanonicalEditor {
       at = end;
     }
     while (edit < this.#codes.length) this.#write(edit++);
-    return this.#out.subarray(0, this.#length);
+    return this.#length;
+  }
+
+  /** Where the attribute begins in the source, or -1. */
+  #find(code: number): number {
+    const source = this.#source;
+    let at = this.#start + 1 + (source[this.#start] as number);
+    while (at < this.#end && (source[at + 1] as number) < code) at = attributeEnd(source, at);
+    return at < this.#end && source[at + 1] === code ? at : -1;
   }
 
   #edit(code: AttributeCode, value: Uint8Array | undefined): void {

@@ -92,6 +92,19 @@ export class AttributeSetTable {
     return this.#slab.view(this.#place(id), this.#field(id, LENGTH));
   }
 
+  /** The same without a view: the buffer that holds them, and where they begin and end in it. */
+  buffer(id: number): Uint8Array {
+    return this.#slab.page(this.#place(id));
+  }
+
+  start(id: number): number {
+    return this.#slab.offset(this.#place(id));
+  }
+
+  end(id: number): number {
+    return this.start(id) + this.#field(id, LENGTH);
+  }
+
   nextHop(id: number): number {
     return this.#field(id, NEXT_HOP);
   }

@@ -35,6 +35,11 @@ export class OctetSlab {
     return this.#pages[place >>> PAGE_BITS] as Uint8Array;
   }
 
+  /** Where the string begins in its page. */
+  offset(place: number): number {
+    return place & OFFSET_MASK;
+  }
+
   view(place: number, length: number): Uint8Array {
     const offset = place & OFFSET_MASK;
     return this.page(place).subarray(offset, offset + length);

@@ -5,9 +5,12 @@
 export type SyntheticTable = {
   readonly prefixes: Uint32Array;
   readonly lengths: Uint8Array;
-  /** Prefix i has the set `sets[setOf[i]]`; equal numbers stand together. */
+  /** Prefix i has the set with this number; equal numbers stand together. */
   readonly setOf: Uint32Array;
-  readonly sets: readonly Uint8Array[];
+  /** Set n is octets[setStart[n], setStart[n + 1]): one buffer, since the objects of a bench must not cost the bench. */
+  readonly octets: Uint8Array;
+  readonly setStart: Uint32Array;
+  readonly setCount: number;
 };
 
 export function synthesiseTable(count: number, seed = 42): SyntheticTable {
@@ -27,14 +30,20 @@ export function synthesiseTable(count: number, seed = 42): SyntheticTable {
     lengths[i] = length;
     i++;
   }
-  const sets: Uint8Array[] = [];
+  const octets = new Uint8Array(count * 80);
+  const setStart = new Uint32Array(count + 1);
+  let setCount = 0;
   for (let i = 0; i < count; ) {
     const run = Math.min(count - i, 1 + Math.floor(-Math.log(1 - random()) * 6.8));
-    setOf.fill(sets.length, i, i + run);
-    sets.push(canonicalSet(random));
+    setOf.fill(setCount, i, i + run);
+    const set = canonicalSet(random);
+    const start = setStart[setCount] as number;
+    octets.set(set, start);
+    setCount++;
+    setStart[setCount] = start + set.length;
     i += run;
   }
-  return { prefixes, lengths, setOf, sets };
+  return { prefixes, lengths, setOf, octets, setStart, setCount };
 }
 
 /** Mulberry32: small, fast, the same on every machine. */

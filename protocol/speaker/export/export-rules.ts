@@ -1,5 +1,5 @@
 import { prependAsns, uint32Octets } from "../../policy/attribute-value.ts";
-import { ATTRIBUTE, type CanonicalEditor, findAttribute } from "../../policy/canonical-editor.ts";
+import { ATTRIBUTE, type CanonicalEditor } from "../../policy/canonical-editor.ts";
 import {
   DEFAULT_LOCAL_PREF,
   SET_HAS_OTC,
@@ -67,6 +67,8 @@ export class ExportTransform {
   readonly #ownAsns: readonly Asn[];
   readonly #localPref = uint32Octets(DEFAULT_LOCAL_PREF);
   readonly #clusterId: Uint8Array;
+  #originator = 0;
+  #originatorId = uint32Octets(0);
 
   constructor(profile: ExportProfile, family: Family) {
     this.#profile = profile;
@@ -110,19 +112,19 @@ export class ExportTransform {
     editor.remove(ATTRIBUTE.localPref);
     const path = prependAsns(editor.value(ATTRIBUTE.asPath), this.#ownAsns);
     editor.put(ATTRIBUTE.asPath, path);
-    if (addsOtc(this.#profile.role) && editor.value(ATTRIBUTE.onlyToCustomer) === undefined) {
+    if (addsOtc(this.#profile.role) && !editor.has(ATTRIBUTE.onlyToCustomer)) {
       editor.put(ATTRIBUTE.onlyToCustomer, uint32Octets(this.#profile.localAsn));
     }
   }
 
   #stayInAs(editor: CanonicalEditor, source: SourceClass, originator: number): void {
-    if (editor.value(ATTRIBUTE.localPref) === undefined) {
+    if (!editor.has(ATTRIBUTE.localPref)) {
       editor.put(ATTRIBUTE.localPref, this.#localPref);
     }
     if (source === "local" || source === "ebgp") return;
     // Reflection. RFC 4456 §8: the first reflector names the originator, each one adds its cluster in front.
-    if (editor.value(ATTRIBUTE.originatorId) === undefined) {
-      editor.put(ATTRIBUTE.originatorId, uint32Octets(originator));
+    if (!editor.has(ATTRIBUTE.originatorId)) {
+      editor.put(ATTRIBUTE.originatorId, this.#originatorOctets(originator));
     }
     const list = editor.value(ATTRIBUTE.clusterList);
     if (list === undefined) editor.put(ATTRIBUTE.clusterList, this.#clusterId);
@@ -132,6 +134,15 @@ export class ExportTransform {
       longer.set(list, 4);
       editor.put(ATTRIBUTE.clusterList, longer);
     }
+  }
+
+  /** Routes of one peer mostly come together. */
+  #originatorOctets(originator: number): Uint8Array {
+    if (originator !== this.#originator) {
+      this.#originator = originator;
+      this.#originatorId = uint32Octets(originator);
+    }
+    return this.#originatorId;
   }
 
   /** RFC 4271 §5.1.3: iBGP keeps the next hop, eBGP puts our own; a route of ours always has our own. */
@@ -152,11 +163,6 @@ export class ExportTransform {
     if (kept.length === 0) editor.remove(ATTRIBUTE.extendedCommunities);
     else editor.put(ATTRIBUTE.extendedCommunities, Uint8Array.from(kept));
   }
-}
-
-/** Whether reflection writes an ORIGINATOR_ID that depends on the peer of the route. */
-export function dependsOnOriginator(canonical: Uint8Array): boolean {
-  return findAttribute(canonical, ATTRIBUTE.originatorId) === undefined;
 }
 
 function nextHopOctets(profile: ExportProfile): Uint8Array {

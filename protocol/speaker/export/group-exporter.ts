@@ -117,13 +117,13 @@ export class GroupExporter implements AttributeSetListener {
     const rule = this.#rule(prefix, set, sourceClass);
     if (!this.#policy.accepts(rule)) return NOT_TOLD;
     const editor = this.#editor;
-    editor.open(sets.octets(set));
+    editor.open(sets.buffer(set), sets.start(set), sets.end(set));
     this.#transform.before(editor, sourceClass);
     if (rule !== NO_RULE) this.#policy.applyOperations(rule, editor);
     this.#transform.after(editor, sourceClass, this.#rib.peers.routerId(source));
-    const edited = editor.finish();
-    if (!this.#transform.canCarryNextHop(edited)) return NOT_TOLD;
-    return sets.intern(edited, 0, edited.length);
+    const length = editor.write();
+    if (!this.#transform.canCarryNextHop(editor.octets())) return NOT_TOLD;
+    return sets.intern(editor.octets(), 0, length);
   }
 }
 
