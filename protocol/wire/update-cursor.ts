@@ -13,7 +13,7 @@ import { DEFAULT_WIRE_CONTEXT, type WireContext } from "./wire-context.ts";
 const HEAD_OCTETS = 33;
 
 /**
- * The RIB's door to an UPDATE: one reused object that walks the octets and allocates nothing, save for messages with faults.
+ * The RIB's door to an UPDATE: one reused object that walks the octets; it allocates a view for a set, and objects for faults only.
  * A hot file: prefixes come out as numbers in fields.
  *
  *   cursor.open(bytes, start, end, context);          // throws ProtocolError when the session must end
