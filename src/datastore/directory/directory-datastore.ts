@@ -10,7 +10,7 @@ import type {
   WriteResult,
 } from "../datastore.ts";
 import { WatchLog } from "../watch-log.ts";
-import { DirectoryFiles, SETTLE_MILLISECONDS } from "./directory-files.ts";
+import { DirectoryFiles } from "./directory-files.ts";
 import { DirectoryWriter } from "./directory-writer.ts";
 import { ObjectIndex } from "./object-index.ts";
 import { hasErrors } from "./resource-file.ts";
@@ -19,6 +19,8 @@ export type DirectoryOptions = {
   readonly directory: string;
   /** Between looks that nothing prompted: fs.watch may miss, and does not work on every file system. */
   readonly pollMilliseconds?: number;
+  /** For so long must a file have been left alone before it is read. */
+  readonly settleMilliseconds?: number;
 };
 
 /**
@@ -45,9 +47,9 @@ export class DirectoryDatastore implements Datastore {
   /** Looks and writes come one after another. */
   #queue: Promise<unknown> = Promise.resolve();
 
-  constructor({ directory, pollMilliseconds = 5000 }: DirectoryOptions) {
-    this.#options = { directory, pollMilliseconds };
-    this.#files = new DirectoryFiles(directory);
+  constructor({ directory, pollMilliseconds = 5000, settleMilliseconds = 50 }: DirectoryOptions) {
+    this.#options = { directory, pollMilliseconds, settleMilliseconds };
+    this.#files = new DirectoryFiles(this.#options);
     this.#writer = new DirectoryWriter(directory, {
       files: this.#files,
       holderOf: (key) => this.#index.fileOf(key),
@@ -57,7 +59,7 @@ export class DirectoryDatastore implements Datastore {
   async list({ kinds }: { readonly kinds?: readonly string[] } = {}): Promise<Listing> {
     return this.#inTurn(async () => {
       for (let looks = 0; !(await this.#look()).settled && looks < MAX_LOOKS; looks++) {
-        await delay(SETTLE_MILLISECONDS);
+        await delay(this.#options.settleMilliseconds);
       }
       this.#startWatching();
       const all = this.#index.resources();
@@ -140,8 +142,8 @@ export class DirectoryDatastore implements Datastore {
 
   #startWatching(): void {
     if (this.#watcher || this.#closed) return;
-    const { directory } = this.#options;
-    this.#watcher = watch(directory, () => this.#lookWithin(SETTLE_MILLISECONDS / 5));
+    const { directory, settleMilliseconds } = this.#options;
+    this.#watcher = watch(directory, () => this.#lookWithin(settleMilliseconds / 5));
     this.#watcher.on("error", () => {
       this.#watcher?.close();
       this.#watcher = undefined;
@@ -170,7 +172,7 @@ export class DirectoryDatastore implements Datastore {
       const { settled } = await this.#look();
       this.#failure = undefined;
       this.#startWatching();
-      if (!settled) next = SETTLE_MILLISECONDS;
+      if (!settled) next = this.#options.settleMilliseconds;
     } catch (error) {
       this.#failure = error instanceof Error ? error.message : String(error);
     }

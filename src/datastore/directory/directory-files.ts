@@ -3,9 +3,6 @@ import { join } from "node:path";
 import { DatastoreError } from "../datastore.ts";
 import { parseResourceFile, type ResourceFile } from "./resource-file.ts";
 
-/** Time for which a file must have been left alone before it is read: an editor may be in the middle of writing it. */
-export const SETTLE_MILLISECONDS = 50;
-
 const RESOURCE_FILE = /^[^.].*\.(ya?ml|json)$/;
 
 /** What tells one content of a file from another without reading it. */
@@ -17,6 +14,8 @@ type Signature = string;
  */
 export class DirectoryFiles {
   readonly #directory: string;
+  /** Time for which a file must have been left alone before it is read: an editor may be in the middle of writing it. */
+  readonly #settleMilliseconds: number;
   readonly #settled = new Map<
     string,
     { readonly signature: Signature; readonly file: ResourceFile }
@@ -26,8 +25,9 @@ export class DirectoryFiles {
     { readonly signature: Signature; readonly since: number }
   >();
 
-  constructor(directory: string) {
-    this.#directory = directory;
+  constructor(options: { readonly directory: string; readonly settleMilliseconds: number }) {
+    this.#directory = options.directory;
+    this.#settleMilliseconds = options.settleMilliseconds;
   }
 
   /** In the order of their names. */
@@ -102,9 +102,9 @@ export class DirectoryFiles {
   #hasSettled(name: string, signature: Signature): boolean {
     const now = performance.now();
     const modifiedMilliseconds = Number(BigInt(signature.split(" ")[2] ?? "0") / 1_000_000n);
-    if (Date.now() - modifiedMilliseconds >= SETTLE_MILLISECONDS) return true;
+    if (Date.now() - modifiedMilliseconds >= this.#settleMilliseconds) return true;
     const seen = this.#unsettled.get(name);
-    if (seen?.signature === signature) return now - seen.since >= SETTLE_MILLISECONDS;
+    if (seen?.signature === signature) return now - seen.since >= this.#settleMilliseconds;
     this.#unsettled.set(name, { signature, since: now });
     return false;
   }

@@ -20,8 +20,12 @@ export function newDirectory(t: Test): string {
   return directory;
 }
 
-export function openDirectory(t: Test, directory = newDirectory(t)): DirectoryDatastore {
-  const datastore = new DirectoryDatastore({ directory, pollMilliseconds: 1000 });
+export function openDirectory(
+  t: Test,
+  directory = newDirectory(t),
+  options: { readonly settleMilliseconds?: number } = {},
+): DirectoryDatastore {
+  const datastore = new DirectoryDatastore({ directory, pollMilliseconds: 1000, ...options });
   t.teardown(() => datastore.close());
   return datastore;
 }
