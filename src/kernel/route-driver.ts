@@ -5,8 +5,7 @@
  * of ours. The rows live in routes/family-routes.ts, the reading of the kernel in routes/route-audit.ts.
  */
 import { type Family, IPV4_UNICAST, IPV6_UNICAST } from "../../protocol/types/family.ts";
-import { ipAddressToBytes, ipVersion } from "../../protocol/types/ip-address.ts";
-import { unreachable } from "../../protocol/types/never.ts";
+import { ipVersion } from "../../protocol/types/ip-address.ts";
 import { type Prefix, prefixAddress, prefixLength } from "../../protocol/types/prefix.ts";
 import type { KernelEvent } from "./netlink/kernel-event.ts";
 import type { LinkMessage } from "./netlink/link-codec.ts";
@@ -14,8 +13,9 @@ import type { NetlinkSocket } from "./netlink/netlink-socket.ts";
 import type { RouteMessage } from "./netlink/route-codec.ts";
 import type { RouteTarget } from "./route-target.ts";
 import { FamilyRoutes } from "./routes/family-routes.ts";
+import { kernelMetric, OwnWishes, prefixWords } from "./routes/own-wishes.ts";
 import { RouteAudit } from "./routes/route-audit.ts";
-import { NO_ROW, ROW, type RouteColumns } from "./routes/route-columns.ts";
+import { NO_ROW, ROW } from "./routes/route-columns.ts";
 
 /** Who wants a route. For one key (prefix, metric) the first in this order wins; the others wait behind it. */
 export const ROUTE_SOURCES = ["local", "static", "blackhole", "learned"] as const;
@@ -74,9 +74,6 @@ export type RouteDriverOptions = {
 /** The kernel does not tell everything; so often all is read again. */
 export const AUDIT_INTERVAL_SECONDS = 90;
 
-/** IP6_RT_PRIO_USER: what the kernel makes of metric 0. */
-const IPV6_DEFAULT_METRIC = 1024;
-
 /** Brings the routes of one protocol number in one table to a desired state. */
 export class RouteDriver {
   readonly #ipv4: RoutesOfFamily;
@@ -114,20 +111,8 @@ export class RouteDriver {
 
   /** The whole desired set of a source. */
   setOwnRoutes(source: OwnRouteSource, wishes: readonly OwnRoute[]): void {
-    for (const { routes } of [this.#ipv4, this.#ipv6]) {
-      const column = ownColumn(routes.columns, source);
-      const wanted = this.#rowsOf(routes, wishes);
-      for (let row = 0; row < routes.columns.end; row++) {
-        if (wanted.has(row) || column()[row] === 0) continue;
-        column()[row] = 0;
-        routes.wishChanged(row);
-      }
-      for (const [row, target] of wanted) {
-        if (column()[row] === target && target !== 0) continue;
-        column()[row] = target;
-        routes.wishChanged(row);
-      }
-    }
+    this.#ipv4.own.set(source, wishes);
+    this.#ipv6.own.set(source, wishes);
   }
 
   /**
@@ -149,7 +134,7 @@ export class RouteDriver {
   setLearnedRoutes(batch: LearnedRouteBatch): void {
     const { routes } = this.#of(batch.family);
     const { columns } = routes;
-    const metric = routes.version === 6 ? batch.metric || IPV6_DEFAULT_METRIC : batch.metric;
+    const metric = kernelMetric(routes.version, batch.metric);
     for (let i = 0; i < batch.count; i++) {
       const length = batch.lengths[i] as number;
       const set = batch.gatewaySets[i] as number;
@@ -165,7 +150,7 @@ export class RouteDriver {
   setLearnedMetric(family: Family, metric: number): void {
     const { routes } = this.#of(family);
     const { columns } = routes;
-    const wanted = routes.version === 6 ? metric || IPV6_DEFAULT_METRIC : metric;
+    const wanted = kernelMetric(routes.version, metric);
     // Rows that this adds lie beyond the end, or have the new metric already.
     for (let row = 0, { end } = columns; row < end; row++) {
       const set = columns.learned[row] as number;
@@ -293,33 +278,11 @@ export class RouteDriver {
     return family === IPV6_UNICAST ? this.#ipv6 : this.#ipv4;
   }
 
-  /** Rows and targets of the wishes that are of the family. */
-  #rowsOf(routes: FamilyRoutes, wishes: readonly OwnRoute[]): Map<number, number> {
-    const rows = new Map<number, number>();
-    for (const { prefix, metric, target } of wishes) {
-      if (ipVersion(prefixAddress(prefix)) !== routes.version) continue;
-      rows.set(this.#rowOf(routes, prefix, metric), routes.targets.intern(target));
-    }
-    return rows;
-  }
-
-  #rowOf(routes: FamilyRoutes, prefix: Prefix, metric: number): number {
-    this.#setKey(prefix);
-    const actual = routes.version === 6 ? metric || IPV6_DEFAULT_METRIC : metric;
-    return routes.columns.findOrAdd(this.#key, 0, prefixLength(prefix), actual);
-  }
-
-  #setKey(prefix: Prefix): void {
-    const octets = Buffer.from(ipAddressToBytes(prefixAddress(prefix)));
-    this.#key.fill(0);
-    for (let i = 0; i < octets.length; i += 4) this.#key[i / 4] = octets.readUInt32BE(i);
-  }
-
   #handleRoute(event: KernelEvent, route: RouteMessage): void {
     if (route.table !== this.#table || route.cloned || route.tos !== 0) return;
     const { routes } = ipVersion(prefixAddress(route.prefix)) === 4 ? this.#ipv4 : this.#ipv6;
-    this.#setKey(route.prefix);
-    const row = routes.columns.find(this.#key, 0, prefixLength(route.prefix), route.metric);
+    const length = prefixLength(route.prefix);
+    const row = routes.columns.find(prefixWords(route.prefix), 0, length, route.metric);
     if (route.protocol === this.#protocol) this.#handleOwnRoute({ routes, row, event, route });
     else if (row !== NO_ROW) handleAnothersRoute({ routes, row, event, route });
   }
@@ -333,7 +296,9 @@ export class RouteDriver {
     else if (event.change === "deleted") {
       if (row !== NO_ROW) routes.observed(row, 0);
     } else {
-      const at = row === NO_ROW ? this.#rowOf(routes, route.prefix, route.metric) : row;
+      const length = prefixLength(route.prefix);
+      const key = prefixWords(route.prefix);
+      const at = routes.columns.findOrAdd(key, 0, length, route.metric);
       if (row === NO_ROW && !routes.swept) {
         routes.columns.state[at] = (routes.columns.state[at] as number) | ROW.adopted;
       }
@@ -357,25 +322,16 @@ export class RouteDriver {
   }
 }
 
-type RoutesOfFamily = { readonly routes: FamilyRoutes; readonly audit: RouteAudit };
+type RoutesOfFamily = {
+  readonly routes: FamilyRoutes;
+  readonly audit: RouteAudit;
+  readonly own: OwnWishes;
+};
 
 function routesOfFamily(version: 4 | 6, options: RouteDriverOptions): RoutesOfFamily {
   const routes = new FamilyRoutes({ ...options, version });
-  return { routes, audit: new RouteAudit({ ...options, family: routes }) };
-}
-
-/** A way to the column, which is another array after the columns have grown. */
-function ownColumn(columns: RouteColumns, source: OwnRouteSource): () => Uint32Array {
-  switch (source) {
-    case "local":
-      return () => columns.local;
-    case "static":
-      return () => columns.fixed;
-    case "blackhole":
-      return () => columns.blackhole;
-    default:
-      return unreachable(source);
-  }
+  const audit = new RouteAudit({ ...options, family: routes });
+  return { routes, audit, own: new OwnWishes(routes) };
 }
 
 type RouteChange = {

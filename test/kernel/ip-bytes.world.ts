@@ -1,4 +1,4 @@
-import { execFileSync, spawnSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import t from "tap";
 import { IpAddress } from "../../protocol/types/ip-address.ts";
 import { Prefix } from "../../protocol/types/prefix.ts";
@@ -10,14 +10,13 @@ import { NetlinkWriter } from "../../src/kernel/netlink/netlink-writer.ts";
 import { writeNexthop } from "../../src/kernel/netlink/nexthop-codec.ts";
 import { type RouteMessage, writeRoute } from "../../src/kernel/netlink/route-codec.ts";
 import { writeRule } from "../../src/kernel/netlink/rule-codec.ts";
-import { ip } from "./kernel-host.ts";
+import { addNamespace, ip, removeNamespace } from "./kernel-host.ts";
 
 // The oracle is `ip` itself: strace shows the bytes that it sends for a command, and ours must be the same.
 
-const namespace = `tt${process.pid}bytes`;
+const namespace = addNamespace("bytes");
 
 t.before(() => {
-  execFileSync("ip", ["netns", "add", namespace]);
   ip(namespace, "link add name va index 7 type veth peer name vb");
   ip(namespace, "link set dev va addrgenmode none");
   ip(namespace, "link set dev va up");
@@ -27,7 +26,7 @@ t.before(() => {
 });
 
 t.teardown(() => {
-  spawnSync("ip", ["netns", "del", namespace]);
+  removeNamespace(namespace);
 });
 
 /** The messages that a command of `ip` sends, from strace's hex dumps of its descriptors. */

@@ -3,6 +3,7 @@
  * are fed to the driver, and whatever work there is then is done.
  */
 import { execFileSync, spawn, spawnSync } from "node:child_process";
+import { existsSync, readdirSync } from "node:fs";
 import { IpAddress } from "../../protocol/types/ip-address.ts";
 import { listLinks } from "../../src/kernel/kernel-lists.ts";
 import { inNetworkNamespace, warmThreadPool } from "../../src/kernel/native/network-namespace.ts";
@@ -14,15 +15,9 @@ import { RouteDriver } from "../../src/kernel/route-driver.ts";
 import { TORTIE_ROUTE_PROTOCOL } from "../../src/kernel/route-protocol.ts";
 import type { RouteLeg, RouteTarget } from "../../src/kernel/route-target.ts";
 
-const DEADLINE_MILLISECONDS = 5000;
+const DEADLINE_MILLISECONDS = 30_000;
 
 let namespaces = 0;
-
-/** What a test that failed half-way leaves. */
-const toRemove = new Set<string>();
-process.once("exit", () => {
-  for (const name of toRemove) spawnSync("ip", ["netns", "del", name], { stdio: "ignore" });
-});
 
 /** A namespace of this process's own. */
 export class KernelHost {
@@ -45,9 +40,7 @@ export class KernelHost {
   /** Two veth pairs `a` and `b` with 10.0.1.1/24, fd00:1::1/64 and 10.0.2.1/24, fd00:2::1/64. */
   static async create(options: { readonly monitorOctets?: number } = {}): Promise<KernelHost> {
     await warmThreadPool();
-    const name = `tt${process.pid}k${namespaces++}`;
-    execFileSync("ip", ["netns", "add", name]);
-    toRemove.add(name);
+    const name = addNamespace(`k${namespaces++}`);
     for (const [i, link] of ["a", "b"].entries()) {
       ip(name, `link add name ${link} type veth peer name ${link}peer`);
       // Without link-local addresses, whose duplicate detection would speak into the tests.
@@ -153,8 +146,7 @@ export class KernelHost {
   remove(): void {
     this.#monitor.close();
     this.socket.close();
-    execFileSync("ip", ["netns", "del", this.name]);
-    toRemove.delete(this.name);
+    removeNamespace(this.name);
   }
 
   #newDriver(): RouteDriver {
@@ -184,6 +176,26 @@ export class KernelHost {
     );
   }
 }
+
+/** Makes a namespace that goes when this process ends. Those of test processes that were killed go now. */
+export function addNamespace(suffix: string): string {
+  if (toRemove.size === 0) process.once("exit", () => toRemove.forEach(removeNamespace));
+  for (const other of readdirSync("/run/netns")) {
+    const owner = /^tt(\d+)-kernel-/.exec(other)?.[1];
+    if (owner !== undefined && !existsSync(`/proc/${owner}`)) removeNamespace(other);
+  }
+  const name = `tt${process.pid}-kernel-${suffix}`;
+  execFileSync("ip", ["netns", "add", name]);
+  toRemove.add(name);
+  return name;
+}
+
+export function removeNamespace(name: string): void {
+  spawnSync("ip", ["netns", "del", name], { stdio: "ignore" });
+  toRemove.delete(name);
+}
+
+const toRemove = new Set<string>();
 
 /** Runs `ip` in a namespace. */
 export function ip(namespace: string, command: string): string {

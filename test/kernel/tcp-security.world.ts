@@ -1,4 +1,4 @@
-import { execFileSync, spawnSync } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import type { Socket } from "node:net";
 import t from "tap";
 import { IpAddress } from "../../protocol/types/ip-address.ts";
@@ -13,14 +13,14 @@ import {
   listenTcp,
   type TcpListener,
 } from "../../src/kernel/native/tcp-socket.ts";
-import { ip } from "./kernel-host.ts";
+import { addNamespace, ip, removeNamespace } from "./kernel-host.ts";
 
 /** A SYN that nobody answers: long enough for a handshake on this machine, shorter than the first retransmission. */
 const NO_ANSWER_MILLISECONDS = 800;
 const PORT = 1179;
 
 /** Two hosts with a router between them: TTL 255 arrives as 254. */
-const [left, router, right] = ["l", "r", "h"].map((end) => `tt${process.pid}t${end}`) as [
+const [left, router, right] = ["left", "router", "right"].map(addNamespace) as [
   string,
   string,
   string,
@@ -32,7 +32,6 @@ const ADDRESSES = {
 
 t.before(async () => {
   await warmThreadPool();
-  for (const name of [left, router, right]) execFileSync("ip", ["netns", "add", name]);
   for (const [end, network] of [
     [left, 1],
     [right, 2],
@@ -54,7 +53,7 @@ t.before(async () => {
 });
 
 t.teardown(() => {
-  for (const name of [left, router, right]) spawnSync("ip", ["netns", "del", name]);
+  for (const name of [left, router, right]) removeNamespace(name);
 });
 
 /** What came of a connection: what the other side said, or how it failed. */

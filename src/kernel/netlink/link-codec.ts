@@ -93,7 +93,8 @@ export function writeLinkChange(writer: NetlinkWriter, index: number, change: Li
 export type NewLink = LinkChange & {
   readonly name: string;
   readonly kind: string;
-  readonly peer?: LinkChange & { readonly name: string };
+  /** Cannot be created up: the kernel would open it before its other end exists. */
+  readonly peer?: Omit<LinkChange, "up"> & { readonly name: string };
 };
 
 /** RTM_NEWLINK with NLM_F_CREATE | NLM_F_EXCL. */
