@@ -7,7 +7,7 @@ import type { PendingChange } from "../kernel/link-driver.ts";
 import { LinkTable } from "../kernel/link-table.ts";
 import { enterNetworkNamespace } from "../kernel/native/network-namespace.ts";
 import type { KernelEvent } from "../kernel/netlink/kernel-event.ts";
-import { GROUP, SCOPE } from "../kernel/netlink/netlink-constants.ts";
+import { GROUP } from "../kernel/netlink/netlink-constants.ts";
 import { NetlinkMonitor } from "../kernel/netlink/netlink-monitor.ts";
 import { NetlinkSocket } from "../kernel/netlink/netlink-socket.ts";
 import { AUDIT_INTERVAL_SECONDS, RouteDriver } from "../kernel/route-driver.ts";
@@ -24,6 +24,7 @@ import type {
   RouteWorkerOptions,
   ToRouteWorker,
 } from "./route-worker-messages.ts";
+import { WorkerReports } from "./worker-reports.ts";
 import { WorkloadInterfaces } from "./workload-interfaces.ts";
 
 /** So many routes are written before messages and notifications get their turn: some 20 ms. */
@@ -58,6 +59,7 @@ export class Dataplane {
   readonly #resolver = new NextHopResolver();
   readonly #feed: NextHopFeed;
   readonly #driver: RouteDriver;
+  readonly #reports: WorkerReports;
   readonly #bestRoutes: BestRoutes;
   readonly #workloads: WorkloadInterfaces;
   readonly #progress = new ProgressReport((speed) => this.#report(speed));
@@ -82,6 +84,7 @@ export class Dataplane {
     this.#send = send;
     if (options.networkNamespace !== undefined) enterNetworkNamespace(options.networkNamespace);
     const { routeProtocol, table } = options;
+    this.#reports = new WorkerReports({ send, links: this.#links, resolver: this.#resolver });
     this.#routeSocket = new NetlinkSocket();
     this.#hostSocket = new NetlinkSocket();
     this.#feed = new NextHopFeed({ resolver: this.#resolver, links: this.#links, routeProtocol });
@@ -140,14 +143,9 @@ export class Dataplane {
     const preserved: Family[] = [];
     if (found.ipv4 > 0) preserved.push(IPV4_UNICAST);
     if (found.ipv6 > 0) preserved.push(IPV6_UNICAST);
-    this.#log("info", "routes.adopted", found);
-    this.#send({ type: "ready", preserved, ownAddresses: this.#ownAddresses() });
-    this.#reportLinks();
-  }
-
-  #ownAddresses(): IpAddress[] {
-    const ours = Array.from(this.#links.addresses()).filter(({ scope }) => scope !== SCOPE.host);
-    return [...new Set(ours.map(({ address }) => address))];
+    this.#reports.log("info", "routes.adopted", found);
+    this.#send({ type: "ready", preserved, ownAddresses: this.#reports.ownAddresses() });
+    this.#reports.links();
   }
 
   #handleBestRoutes(batch: BestRouteBatch, { routeMetric }: LocalDataplane): void {
@@ -183,7 +181,7 @@ export class Dataplane {
   #track(nextHops: readonly IpAddress[]): void {
     const added = nextHops.filter((nextHop) => !this.#tracked.has(nextHop));
     this.#tracked = new Set(nextHops);
-    if (added.length > 0) this.#reportNextHops(added);
+    this.#reports.nextHops(added);
     // Their interfaces may be uplinks that nobody used before.
     this.#localIsDirty = true;
     this.#wake();
@@ -191,7 +189,7 @@ export class Dataplane {
 
   #handleKernelEvent(event: KernelEvent): void {
     const change = this.#feed.handle(event);
-    if (change.down !== undefined) this.#send({ type: "interfaceDown", ...change.down });
+    if (change.down !== undefined) this.#reports.interfaceDown(change.down);
     if (change.resolution) this.#resolutionIsDirty = true;
     if (change.links) {
       this.#linksAreNews = true;
@@ -203,9 +201,8 @@ export class Dataplane {
   }
 
   #audit(reason: "interval" | "overrun"): void {
-    this.#log(reason === "overrun" ? "warn" : "debug", "kernel.audit", { reason });
-    for (const down of this.#feed.loadLinks(this.#hostSocket))
-      this.#send({ type: "interfaceDown", ...down });
+    this.#reports.log(reason === "overrun" ? "warn" : "debug", "kernel.audit", { reason });
+    for (const down of this.#feed.loadLinks(this.#hostSocket)) this.#reports.interfaceDown(down);
     this.#feed.loadRoutes(this.#hostSocket);
     this.#driver.audit();
     this.#resolutionIsDirty = true;
@@ -226,7 +223,8 @@ export class Dataplane {
     if (this.#feed.routesAreDoubtful) this.#confirmRoutes();
     if (this.#localIsDirty) this.#applyHost();
     if (this.#resolutionIsDirty) this.#refreshNextHops();
-    if (this.#linksAreNews) this.#reportLinks();
+    if (this.#linksAreNews) this.#reports.links();
+    this.#linksAreNews = false;
     const progress = this.#driver.apply({ maxRoutes: SLICE_ROUTES });
     this.#progress.applied(progress);
     if (progress.remaining > 0) this.#wake();
@@ -283,9 +281,10 @@ export class Dataplane {
     this.#localIsDirty = true;
     this.#wake();
     this.#bestRoutes.nextHopsChanged(changed);
-    const tracked = changed.map(({ nextHop }) => nextHop).filter((one) => this.#tracked.has(one));
-    if (tracked.length > 0) this.#reportNextHops(tracked);
-    if (this.#local && changed.some(({ nextHop }) => gateways.has(nextHop)))
+    this.#reports.resolutions(changed);
+    const names = changed.map(({ nextHop }) => nextHop);
+    this.#reports.nextHops(names.filter((nextHop) => this.#tracked.has(nextHop)));
+    if (this.#local && names.some((nextHop) => gateways.has(nextHop)))
       this.#applyOwnRoutes(this.#local);
   }
 
@@ -326,26 +325,10 @@ export class Dataplane {
     this.#links.load(this.#hostSocket);
     const left = this.#workloads.cleanUp();
     const { pending } = this.#driver.status({ pendingLimit: PENDING_SAMPLE });
-    for (const { what, reason } of left) this.#log("error", "cleanup.failed", { what, reason });
+    for (const { what, reason } of left)
+      this.#reports.log("error", "cleanup.failed", { what, reason });
     for (const { route, reason } of pending)
-      this.#log("error", "cleanup.failed", { what: route, reason });
-  }
-
-  #reportNextHops(nextHops: readonly IpAddress[]): void {
-    const states = nextHops.map((nextHop) => {
-      const { reachable, metric, onLink } = this.#resolver.resolution(nextHop);
-      return { nextHop, reachable, metric, onLink };
-    });
-    this.#send({ type: "nextHops", nextHops: states });
-  }
-
-  #reportLinks(): void {
-    this.#linksAreNews = false;
-    const interfaces = Array.from(this.#links.links(), ({ name, index, up, carrier, mtu }) => {
-      const addresses = this.#links.addressesOf(index).map(({ address }) => address);
-      return { name, index, up, carrier, mtu, addresses };
-    });
-    this.#send({ type: "links", interfaces });
+      this.#reports.log("error", "cleanup.failed", { what: route, reason });
   }
 
   #status(speed: RouteSpeed): RouteStatus {
@@ -364,9 +347,5 @@ export class Dataplane {
       unresolvedNextHops: unresolved.slice(0, UNRESOLVED_SAMPLE),
       ...speed,
     };
-  }
-
-  #log(level: "debug" | "info" | "warn" | "error", name: string, fields: object): void {
-    this.#send({ type: "log", level, name, fields: { ...fields } });
   }
 }

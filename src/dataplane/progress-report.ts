@@ -1,8 +1,9 @@
 import type { ApplyProgress } from "../kernel/route-driver.ts";
 import type { RouteStatus } from "./route-worker-messages.ts";
 
-/** A report counts all routes: 30 ms for a million. */
 const REPORT_INTERVAL_MILLISECONDS = 100;
+/** A report counts all routes; it may take this part of the thread's time. */
+const REPORT_TIME_SHARE = 0.05;
 
 /**
  * Measures how fast routes go into the kernel and how long the oldest news has waited, and reports: the end of work at
@@ -11,7 +12,7 @@ const REPORT_INTERVAL_MILLISECONDS = 100;
 export class ProgressReport {
   readonly #send: (speed: RouteSpeed) => void;
   #timer: NodeJS.Timeout | undefined;
-  #reportedAt = 0;
+  #nextReportAt = 0;
   #waitingSince: number | undefined;
   #written = 0;
   #routesPerSecond = 0;
@@ -38,7 +39,7 @@ export class ProgressReport {
         (this.#written * 1000) / Math.max(this.#lagMilliseconds, 1),
       );
     if (progress.remaining === 0) this.#waitingSince = undefined;
-    const due = this.#reportedAt + REPORT_INTERVAL_MILLISECONDS - now;
+    const due = this.#nextReportAt - now;
     if (due <= 0) this.#report();
     else this.#timer ??= setTimeout(() => this.#report(), due);
   }
@@ -50,11 +51,14 @@ export class ProgressReport {
   #report(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    this.#reportedAt = performance.now();
+    const startedAt = performance.now();
     this.#send({
       routesPerSecond: this.#routesPerSecond,
       lagMilliseconds: Math.round(this.#lagMilliseconds),
     });
+    const now = performance.now();
+    this.#nextReportAt =
+      now + Math.max(REPORT_INTERVAL_MILLISECONDS, (now - startedAt) / REPORT_TIME_SHARE);
   }
 }
 

@@ -40,7 +40,7 @@ t.test(
     const startedAt = performance.now();
     await lab.ip("left", "link set eth0 down");
     await host.resolves("10.0.0.2", false);
-    t.ok(performance.now() - startedAt < 1000, "no timer was waited for");
+    t.ok(performance.now() - startedAt < 10_000, "no audit was waited for");
     const down = host.messages.find((message) => message.type === "interfaceDown");
     t.match(down, { interface: "eth0", addresses: ["10.0.0.1"] });
     await host.hasRoutes([
