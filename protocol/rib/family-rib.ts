@@ -247,8 +247,10 @@ export class FamilyRib {
 
   /** Up to `budget` prefixes of long work; true while some remains. Called by Rib. */
   work(budget: number): boolean {
-    const left = this.#sweep.work(budget, this.#sweepActions);
-    if (!this.#deferred) this.#decideDirty(left);
+    // Half for the sweep, so that what it changes is decided (and told) while it goes on.
+    const half = budget >> 1;
+    const left = this.#sweep.work(budget - half, this.#sweepActions);
+    if (!this.#deferred) this.#decideDirty(left + half);
     this.#graveyard.bury(budget);
     return this.#sweep.isPending() || this.hasUndecided();
   }

@@ -32,7 +32,8 @@ export class PrefixTable {
   readonly #index = new HashIndex();
   readonly #pages: Int32Array[] = [];
   readonly #lowPages: Int32Array[] = [];
-  readonly #free: number[] = [];
+  /** First of the free rows, which are chained through HEAD. */
+  #free = 0;
   #end = 1;
   #count = 0;
 
@@ -55,7 +56,8 @@ export class PrefixTable {
   remove(id: number): void {
     this.#index.remove(this.#hashOf(id), id);
     this.#row(id)[(id & PAGE_MASK) * STRIDE + META] = FREE;
-    this.#free.push(id);
+    this.setHead(id, this.#free);
+    this.#free = id;
     this.#count--;
   }
 
@@ -170,9 +172,10 @@ export class PrefixTable {
   }
 
   #add(hash: number, words: Uint32Array, length: number): number {
-    const id = this.#free.pop() ?? this.#grow();
+    const id = this.#free !== 0 ? this.#free : this.#grow();
     const page = this.#row(id);
     const at = (id & PAGE_MASK) * STRIDE;
+    if (id === this.#free) this.#free = page[at + HEAD] as number;
     page[at] = words[0] as number;
     page[at + META] = length;
     page[at + HEAD] = 0;

@@ -25,7 +25,8 @@ export const ROUTE_MULTIPATH = 1 << 25;
 
 export class RouteTable {
   readonly #pages: Int32Array[] = [];
-  readonly #free: number[] = [];
+  /** First of the free rows, which are chained through their first word. */
+  #free = 0;
   #end = 1;
   #count = 0;
 
@@ -43,9 +44,10 @@ export class RouteTable {
 
   /** A new row, not yet linked to the chain of its prefix by anyone but itself (`next`). */
   add(prefix: number, peer: number, pathId: number, next: number): number {
-    const id = this.#free.pop() ?? this.#grow();
+    const id = this.#free !== 0 ? this.#free : this.#grow();
     const page = this.#page(id);
     const at = (id & PAGE_MASK) * STRIDE;
+    if (id === this.#free) this.#free = page[at] as number;
     page[at] = next;
     page[at + OWNER] = peer;
     page[at + RECEIVED] = 0;
@@ -57,8 +59,9 @@ export class RouteTable {
   }
 
   free(id: number): void {
+    this.setNext(id, this.#free);
     this.#page(id)[(id & PAGE_MASK) * STRIDE + PREFIX] = 0;
-    this.#free.push(id);
+    this.#free = id;
     this.#count--;
   }
 
