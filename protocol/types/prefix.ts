@@ -2,7 +2,7 @@ import type { Branded } from "./brand.ts";
 import { type Family, IPV4_UNICAST, IPV6_UNICAST } from "./family.ts";
 import {
   compareIpAddress,
-  IpAddress,
+  type IpAddress,
   ipAddressFromBytes,
   ipAddressToBytes,
   parseIpAddress,
@@ -48,7 +48,8 @@ export function prefixFromBytes(bytes: Uint8Array, length: number): Prefix {
 }
 
 export function prefixAddress(prefix: Prefix): IpAddress {
-  return IpAddress(prefix.slice(0, prefix.lastIndexOf("/")));
+  // A prefix is canonical text, and so is the part of it that is an address.
+  return prefix.slice(0, prefix.lastIndexOf("/")) as IpAddress;
 }
 
 export function prefixLength(prefix: Prefix): number {
