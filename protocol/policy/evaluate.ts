@@ -34,6 +34,7 @@ export class PolicyEvaluator implements AttributeSetListener {
   readonly #rules: readonly CompiledRule[];
   readonly #looksAtPrefix: boolean;
   readonly #editor = new CanonicalEditor();
+  #closed = false;
   /** Places of the rules whose set conditions hold, by set × 4 + source; up to the first one without a prefix condition. */
   readonly #candidates = new Map<number, readonly RuleIndex[]>();
   /** Set after the operations of a rule, by set × 4 + source, one map a rule; only for rules with operations. */
@@ -48,8 +49,9 @@ export class PolicyEvaluator implements AttributeSetListener {
     attributeSets.listen(this);
   }
 
-  /** No more evaluation: what it remembers is let go. */
+  /** What it remembers is let go. It still evaluates (a slice of work may be under way), but remembers nothing any more. */
   close(): void {
+    this.#closed = true;
     this.#attributeSets.unlisten(this);
     for (const results of this.#results) {
       for (const set of results.values()) this.#attributeSets.release(set);
@@ -75,6 +77,7 @@ export class PolicyEvaluator implements AttributeSetListener {
     this.applyOperations(rule, this.#editor);
     const edited = this.#editor.finish();
     const result = this.#attributeSets.intern(edited, 0, edited.length);
+    if (this.#closed) return result;
     this.#attributeSets.retain(result);
     results.set(attributeSet, result);
     return result;
@@ -137,7 +140,7 @@ export class PolicyEvaluator implements AttributeSetListener {
       candidates.push(index);
       if (rule.prefix === undefined) break;
     }
-    this.#candidates.set(key, candidates);
+    if (!this.#closed) this.#candidates.set(key, candidates);
     return candidates;
   }
 }

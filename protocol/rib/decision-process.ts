@@ -24,6 +24,9 @@ export class DecisionProcess {
   readonly #burial: RouteBurial;
   /** Winner of each neighbouring AS of the prefix at hand; reused. */
   readonly #winners: number[] = [];
+  /** Eligible routes of the prefix at hand, each with the place of its winner; reused. */
+  readonly #eligible: number[] = [];
+  readonly #winnerOf: number[] = [];
   readonly #companions: number[] = [];
 
   constructor(
@@ -106,9 +109,13 @@ export class DecisionProcess {
   #choose(prefix: number): number {
     const winners = this.#winners;
     winners.length = 0;
+    this.#eligible.length = 0;
+    this.#winnerOf.length = 0;
     for (let route = this.#prefixes.head(prefix); route !== 0; route = this.#routes.next(route)) {
       if (!this.isEligible(route)) continue;
       const at = this.#winnerIndex(this.neighborAsn(route));
+      this.#eligible.push(route);
+      this.#winnerOf.push(at);
       if (at === winners.length) winners.push(route);
       else if (this.#order.withinNeighbor(route, winners[at] as number) < 0) winners[at] = route;
     }
@@ -131,7 +138,7 @@ export class DecisionProcess {
   #record(prefix: number, oldBest: number, best: number, removed: number): number {
     const routes = this.#routes;
     this.#prefixes.setBest(prefix, best);
-    this.#chooseCompanions(prefix, best);
+    this.#chooseCompanions(best);
     let bits = removed;
     if (best !== oldBest) bits |= CHANGE_BEST | CHANGE_ANY;
     for (let route = this.#prefixes.head(prefix); route !== 0; route = routes.next(route)) {
@@ -150,18 +157,18 @@ export class DecisionProcess {
    * A companion ties with the winner of its neighbouring AS, and that winner with the best route, up to the last step before
    * the cut. When there are more than `maxPaths`, the first ones in the order of the remaining steps stay.
    */
-  #chooseCompanions(prefix: number, best: number): void {
+  #chooseCompanions(best: number): void {
     const companions = this.#companions;
     const maxPaths = this.#order.maxPaths();
     companions.length = 0;
-    if (best === 0 || maxPaths < 2) return;
-    for (let route = this.#prefixes.head(prefix); route !== 0; route = this.#routes.next(route)) {
-      if (!this.isEligible(route)) continue;
-      const winner = this.#winners[this.#winnerIndex(this.neighborAsn(route))] as number;
-      const tie =
-        isTie(this.#order.withinNeighbor(winner, route)) &&
-        isTie(this.#order.betweenNeighbors(best, winner));
-      if (tie) companions.push(route);
+    if (best === 0 || maxPaths < 2 || this.#eligible.length < 2) return;
+    for (let i = 0; i < this.#eligible.length; i++) {
+      const route = this.#eligible[i] as number;
+      // Cheap and necessary; what follows is sufficient.
+      if (!isTie(this.#order.betweenNeighbors(best, route))) continue;
+      const winner = this.#winners[this.#winnerOf[i] as number] as number;
+      if (!isTie(this.#order.withinNeighbor(winner, route))) continue;
+      if (isTie(this.#order.betweenNeighbors(best, winner))) companions.push(route);
     }
     if (companions.length === 1) companions.length = 0;
     if (companions.length <= maxPaths) return;

@@ -39,6 +39,11 @@ export class PeerImport {
     this.#policy = everything ? undefined : new PolicyEvaluator(importPolicy, table);
   }
 
+  /** Another one takes its place: what the policy remembers is let go. */
+  close(): void {
+    this.#policy?.close();
+  }
+
   /** Judges the set that several prefixes share: its id, perhaps as amended, or the verdict that refuses them all. */
   judgeSet(receivedSet: number): Verdict {
     const checks = this.#checks;

@@ -96,10 +96,9 @@ export class PeerRoutes {
     const running = this.#running;
     if (running === undefined) return undefined;
     const { updates, touched } = this.#context;
-    const { target } = running;
-    updates.read(bytes, start, end, target);
-    if (target.ipv4 !== undefined) touched.add(IPV4_UNICAST);
-    if (target.ipv6 !== undefined) touched.add(IPV6_UNICAST);
+    updates.read(bytes, start, end, running.target);
+    if (updates.touchedIpv4) touched.add(IPV4_UNICAST);
+    if (updates.touchedIpv6) touched.add(IPV6_UNICAST);
     const { cursor } = updates;
     if (cursor.faults.length > 0) {
       this.#event("update.fault", "warn", {
@@ -131,6 +130,7 @@ export class PeerRoutes {
   /** Takes a new configuration; what it changes for routes is done by `rejudge` and `regroup`. */
   configure(config: PeerConfig): void {
     this.#config = config;
+    this.#imports.close();
     this.#imports = this.#newImports();
     if (this.#running === undefined) return;
     const { parameters, localAddress, endOfRibReceived } = this.#running;

@@ -20,8 +20,13 @@ export type UpdateTarget = {
 
 export class UpdateReader {
   readonly cursor = new UpdateCursor();
+  /** What the last UPDATE spoke of. */
+  touchedIpv4 = false;
+  touchedIpv6 = false;
   readonly #table: AttributeSetTable;
-  readonly #words = new Uint32Array(4);
+  /** A prefix has one word in IPv4 and four in IPv6: tables and policies tell the families apart by that. */
+  readonly #ipv4Words = new Uint32Array(1);
+  readonly #ipv6Words = new Uint32Array(4);
 
   constructor(table: AttributeSetTable) {
     this.#table = table;
@@ -30,9 +35,11 @@ export class UpdateReader {
   /** Reads one UPDATE into the RIB. Throws ProtocolError when the session must end; `cursor` then tells the rest. */
   read(bytes: Uint8Array, start: number, end: number, target: UpdateTarget): void {
     const { cursor } = this;
+    this.touchedIpv4 = false;
+    this.touchedIpv6 = false;
     cursor.open(bytes, start, end, target.context);
     while (cursor.nextWithdrawn()) {
-      const rib = ribOf(cursor.family, target);
+      const rib = this.#ribOf(cursor.family, target);
       if (rib !== undefined) this.#withdraw(rib, target.peerIndex);
     }
     if (cursor.severity === 2) this.#treatAsWithdraw(target);
@@ -45,7 +52,7 @@ export class UpdateReader {
     let receivedSet = 0;
     let judgedSet = 0;
     while (cursor.nextAnnounced()) {
-      const rib = ribOf(cursor.family, target);
+      const rib = this.#ribOf(cursor.family, target);
       if (rib === undefined) continue;
       if (cursor.section !== section) {
         section = cursor.section;
@@ -63,7 +70,7 @@ export class UpdateReader {
   /** RFC 7606 §2: the announced prefixes of a malformed UPDATE count as withdrawn. */
   #treatAsWithdraw(target: UpdateTarget): void {
     while (this.cursor.nextAnnounced()) {
-      const rib = ribOf(this.cursor.family, target);
+      const rib = this.#ribOf(this.cursor.family, target);
       if (rib !== undefined) this.#withdraw(rib, target.peerIndex);
     }
   }
@@ -73,17 +80,26 @@ export class UpdateReader {
   }
 
   #load(): Uint32Array {
-    const words = this.#words;
     const { cursor } = this;
+    if (cursor.family === IPV4_UNICAST) {
+      this.#ipv4Words[0] = cursor.word0;
+      return this.#ipv4Words;
+    }
+    const words = this.#ipv6Words;
     words[0] = cursor.word0;
     words[1] = cursor.word1;
     words[2] = cursor.word2;
     words[3] = cursor.word3;
     return words;
   }
-}
 
-function ribOf(family: Family, target: UpdateTarget): FamilyRib | undefined {
-  if (family === IPV4_UNICAST) return target.ipv4;
-  return family === IPV6_UNICAST ? target.ipv6 : undefined;
+  #ribOf(family: Family, target: UpdateTarget): FamilyRib | undefined {
+    if (family === IPV4_UNICAST) {
+      this.touchedIpv4 = true;
+      return target.ipv4;
+    }
+    if (family !== IPV6_UNICAST) return undefined;
+    this.touchedIpv6 = true;
+    return target.ipv6;
+  }
 }
