@@ -234,6 +234,10 @@ def listening(pid, addr, port):
 def busy():
     f = open('/proc/stat').readline().split(); v = [int(x) for x in f[1:]]; return (v[0] + v[1] + v[2] + v[5] + v[6]) / CLK, v[7] / CLK
 
+def localise(dut, folder):
+    # Templates stand beside the spec; the word TORTIED is the launcher of this checkout.
+    dut['files'] = {k: '@' + os.path.join(folder, t[1:]) if t.startswith('@') else t for k, t in dut.get('files', {}).items()}
+    dut['cmd'] = [os.path.join(HERE, '../../../src/bin/tortied') if x == 'TORTIED' else x for x in dut['cmd']]
 def run_one(dut, scn, opt, rep):
     tag = f'bb{os.getpid() % 10000}'; rd = tempfile.mkdtemp(prefix='bgpbench.'); os.chmod(rd, 0o755); args = dict(scn['args']); n = args['sessions']
     ebgp = scn['mode'] == 'ebgp'; hold = args.get('hold', 90)
@@ -469,7 +473,7 @@ def main():
         print('DUTs:', ', '.join(DUTS)); return
     if o.cmd == 'floors': floors(o.k, o.nice); return
     if o.cmd == 'table': rows = [json.loads(l) for f in o.file for l in open(f)]; table(rows) if o.wide else brief(rows, o.max_foreign); return
-    for f in o.spec: d = json.load(open(f)); d.setdefault('supports', ['rr', 'ebgp']); DUTS[d['name']] = d
+    for f in o.spec: d = json.load(open(f)); d.setdefault('supports', ['rr', 'ebgp']); localise(d, os.path.dirname(os.path.abspath(f))); DUTS[d['name']] = d
     for b in ('bgpblast', 'bgpfloor', 'krt'):
         if not os.path.exists(f'{HERE}/{b}') or os.path.getmtime(f'{HERE}/{b}') < os.path.getmtime(f'{HERE}/{b}.c'): subprocess.run(['gcc', '-O2', '-o', f'{HERE}/{b}', f'{HERE}/{b}.c'], check=True)
     rows = []
