@@ -1,9 +1,4 @@
-import {
-  HEADER_OCTETS,
-  MAX_EXTENDED_MESSAGE_OCTETS,
-  NEED_MORE,
-  readFrame,
-} from "../wire/header.ts";
+import { HEADER_OCTETS, MAX_MESSAGE_OCTETS, NEED_MORE, readFrame } from "../wire/header.ts";
 
 /**
  * Cuts a TCP stream into messages without copying those that arrive whole: only the tail of one chunk, which the next
@@ -13,13 +8,13 @@ import {
  *   while (reader.next(limits)) use(reader.bytes, reader.start, reader.end);   // valid until the next call
  */
 export class FrameReader {
-  bytes: Uint8Array = new Uint8Array(0);
+  bytes: Uint8Array = NOTHING;
   start = 0;
   end = 0;
 
-  #chunk: Uint8Array = new Uint8Array(0);
+  #chunk: Uint8Array = NOTHING;
   #offset = 0;
-  #tail: Uint8Array = new Uint8Array(0);
+  #tail: Uint8Array = NOTHING;
   #tailLength = 0;
 
   /** The chunk belongs to the reader until `next` says false. */
@@ -65,9 +60,19 @@ export class FrameReader {
 
   #keep(octets: number): void {
     if (octets <= 0) return;
-    if (this.#tail.length === 0) this.#tail = new Uint8Array(MAX_EXTENDED_MESSAGE_OCTETS);
+    this.#reserve(this.#tailLength + octets);
     this.#tail.set(this.#chunk.subarray(this.#offset, this.#offset + octets), this.#tailLength);
     this.#offset += octets;
     this.#tailLength += octets;
   }
+
+  /** The tail is as large as the messages of the session ask for: most never see one of more than 4,096 octets. */
+  #reserve(octets: number): void {
+    if (octets <= this.#tail.length) return;
+    const larger = new Uint8Array(Math.max(MAX_MESSAGE_OCTETS, 2 * this.#tail.length, octets));
+    larger.set(this.#tail.subarray(0, this.#tailLength));
+    this.#tail = larger;
+  }
 }
+
+const NOTHING = new Uint8Array(0);

@@ -16,6 +16,8 @@ export function readMessages(peer: Peer, connection: Connection, bytes: Uint8Arr
   if (session === undefined) return;
   peer.wire.counters.bytesReceived += bytes.length;
   connection.frames.push(bytes);
+  // An End-of-RIB or a refresh moves deadlines of routes.
+  peer.deadlineMoved();
   const updates = peer.wire.counters.updatesReceived;
   try {
     while (session.connection === connection && connection.frames.next(limitsOf(session))) {

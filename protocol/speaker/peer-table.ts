@@ -3,7 +3,7 @@ import type { Instant } from "../types/instant.ts";
 import type { IpAddress } from "../types/ip-address.ts";
 import { hostPrefix, prefixFamily } from "../types/prefix.ts";
 import { ImportScope } from "./import-scope.ts";
-import { earliest, Peer, type SpeakerEffect } from "./peer.ts";
+import { Peer, type SpeakerEffect } from "./peer.ts";
 import { sameContent } from "./peer-change.ts";
 import type { SpeakerConfig } from "./speaker-config.ts";
 import type { SpeakerContext } from "./speaker-context.ts";
@@ -13,6 +13,11 @@ const MAX_PEER_INDEX = 65_534;
 
 const LOCAL_NAME = "local";
 
+/** The peer whose deadline comes first. */
+type First = { readonly peer: Peer | undefined; readonly at: Instant | undefined };
+
+const NOBODY: First = { peer: undefined, at: undefined };
+
 /** The peers of a speaker, in the order of its configuration, and what a new configuration means for them. */
 export class PeerTable {
   readonly #context: SpeakerContext;
@@ -20,6 +25,7 @@ export class PeerTable {
   readonly #byIndex = new Map<number, Peer>();
   #lastIndex = 0;
   #changed = true;
+  #first: First = NOBODY;
 
   constructor(context: SpeakerContext) {
     this.#context = context;
@@ -74,11 +80,25 @@ export class PeerTable {
   }
 
   tick(now: Instant): void {
-    for (const peer of this) peer.tick(now);
+    if ((this.nextDeadline() ?? Number.POSITIVE_INFINITY) > now) return;
+    for (const peer of this) {
+      if ((peer.nextDeadline() ?? Number.POSITIVE_INFINITY) <= now) peer.tick(now);
+    }
   }
 
+  /** Only peers that moved are looked at, unless the one that was first moved back. */
   nextDeadline(): Instant | undefined {
-    return earliest([...this.#peers.values()].map((peer) => peer.nextDeadline()));
+    const { moved } = this.#context;
+    for (const peer of moved) {
+      const at = peer.nextDeadline();
+      if (isBefore(at, this.#first.at)) this.#first = { peer, at };
+      else if (peer === this.#first.peer && at !== this.#first.at) {
+        this.#first = this.#findFirst();
+        break;
+      }
+    }
+    moved.clear();
+    return this.#first.at;
   }
 
   /** Starts the peers that have never been started. */
@@ -103,6 +123,15 @@ export class PeerTable {
     this.#peers = peers;
   }
 
+  #findFirst(): First {
+    let first = NOBODY;
+    for (const peer of this) {
+      const at = peer.nextDeadline();
+      if (isBefore(at, first.at)) first = { peer, at };
+    }
+    return first;
+  }
+
   #removeAbsent(config: SpeakerConfig): void {
     const wanted = new Set(config.peers.map(({ name }) => name));
     for (const peer of [...this]) {
@@ -111,6 +140,8 @@ export class PeerTable {
       peer.routes.remove();
       this.#peers.delete(peer.name);
       this.#byIndex.delete(peer.routes.index);
+      this.#context.moved.delete(peer);
+      if (this.#first.peer === peer) this.#first = this.#findFirst();
       this.#changed = true;
     }
   }
@@ -173,4 +204,8 @@ function effectOnAll(before: SpeakerConfig, after: SpeakerConfig): SpeakerEffect
     before.clusterId !== after.clusterId || !sameContent(before.ownAddresses, after.ownAddresses);
   if (soft) return "both";
   return before.hostName === after.hostName ? "none" : "keep";
+}
+
+function isBefore(a: Instant | undefined, b: Instant | undefined): boolean {
+  return a !== undefined && (b === undefined || a < b);
 }

@@ -22,6 +22,9 @@ type LastError = NonNullable<PeerSnapshot["lastError"]>;
 
 const COLLISION = "connection collision";
 
+/** How often update groups are read in vain before other connections get their turn. */
+const MAX_EMPTY_PULLS = 8;
+
 /** What a peer's sessions do to the outer world: connections, messages out, events, and the memory that status shows. */
 export class PeerWire {
   readonly counters = new PeerCounters();
@@ -118,14 +121,23 @@ export class PeerWire {
     const session = this.#peer.sessionOf(connection.id);
     const buffers = connection.takeQueued();
     const room = maxBytes - buffers.reduce((sum, { length }) => sum + length, 0);
-    if (session?.state.name === "Established" && room > 0) {
-      const { groups, now } = this.#context;
-      buffers.push(...groups.pull(this.#peer.routes.index, room, now));
-    }
+    if (session?.state.name === "Established" && room > 0) buffers.push(...this.#pull(room));
     if (buffers.length === 0) connection.drained();
     else if (session !== undefined) this.#peer.step(session, { type: "sendStarted" });
     for (const buffer of buffers) this.counters.sent(buffer);
     return buffers;
+  }
+
+  /** Routes to send. The change log may hold much that does not concern this peer: it is read on, but not for ever. */
+  #pull(room: number): readonly Uint8Array[] {
+    const { groups, now } = this.#context;
+    const { index } = this.#peer.routes;
+    for (let pulls = 0; pulls < MAX_EMPTY_PULLS; pulls++) {
+      const buffers = groups.pull(index, room, now);
+      if (buffers.length > 0 || !groups.hasOutput(index, now)) return buffers;
+    }
+    this.#context.outputDelayed = true;
+    return [];
   }
 
   snapshot(): PeerSnapshot {

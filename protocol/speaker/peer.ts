@@ -39,6 +39,8 @@ export class Peer {
   #held: Held | undefined;
   #started = false;
   #sessionConfig: SessionConfig | undefined;
+  /** The earliest deadline; `recalculate` means that it must be looked for again. */
+  #deadline: Instant | undefined | "recalculate" = "recalculate";
 
   constructor(index: number, config: PeerConfig, context: SpeakerContext) {
     this.name = config.name;
@@ -46,6 +48,7 @@ export class Peer {
     this.#context = context;
     this.routes = new PeerRoutes(index, config, context);
     this.wire = new PeerWire(this, context);
+    this.deadlineMoved();
   }
 
   get config(): PeerConfig {
@@ -87,6 +90,7 @@ export class Peer {
   /** Ends the session with a NOTIFICATION and begins anew at once. */
   restart(notification: NotificationMessage, reason: string): void {
     this.#held = undefined;
+    this.deadlineMoved();
     const wasStarted = this.#started;
     this.stop(notification, reason);
     if (wasStarted) this.start();
@@ -105,6 +109,7 @@ export class Peer {
     this.stop(notification, reason);
     this.#started = true;
     this.#held = { reason, until };
+    this.deadlineMoved();
   }
 
   /** Takes a new configuration and does what the difference asks for (peer-change.ts). */
@@ -206,16 +211,26 @@ export class Peer {
       }
     }
     this.routes.tick(now);
+    this.deadlineMoved();
     if (this.#held?.until !== undefined && this.#held.until <= now) this.#release();
   }
 
   nextDeadline(): Instant | undefined {
-    return earliest([
-      this.#main.nextDeadline(),
-      this.#extra?.nextDeadline(),
-      this.routes.nextDeadline(),
-      this.#held?.until,
-    ]);
+    if (this.#deadline === "recalculate") {
+      this.#deadline = earliest([
+        this.#main.nextDeadline(),
+        this.#extra?.nextDeadline(),
+        this.routes.nextDeadline(),
+        this.#held?.until,
+      ]);
+    }
+    return this.#deadline;
+  }
+
+  /** Something may have changed a deadline of this peer. */
+  deadlineMoved(): void {
+    this.#deadline = "recalculate";
+    this.#context.moved.add(this);
   }
 
   /** Feeds one event to a session and does what it asks for. */
@@ -224,6 +239,7 @@ export class Peer {
     const before = session.state;
     const { state, actions } = step(before, event, { config: this.sessionConfig(), now, random });
     session.state = state;
+    this.deadlineMoved();
     if (state.name === "Established" && before.name !== "Established") {
       session.establishedAs = ++this.#order;
     }
@@ -346,10 +362,12 @@ export class Peer {
     this.stop(message, `administratively down: ${adminDown.message}`);
     this.#started = wasStarted;
     this.routes.remove();
+    this.deadlineMoved();
   }
 
   #release(): void {
     this.#held = undefined;
+    this.deadlineMoved();
     if (this.#started) this.start();
   }
 

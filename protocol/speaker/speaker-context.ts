@@ -25,6 +25,10 @@ export class SpeakerContext {
   /** Families whose forwarding went on while our process restarted; empty after an ordinary start. RFC 4724 §4.1. */
   readonly restartingFamilies: ReadonlySet<Family>;
   now: Instant;
+  /** Peers whose earliest deadline may be another now. */
+  readonly moved = new Set<Peer>();
+  /** A connection was given nothing although its update groups have still to be read. */
+  outputDelayed = false;
   /** We are stopping: the tables stay as they are, so that no reader takes routes out of the kernel. */
   frozen = false;
   config: SpeakerConfig;

@@ -17,11 +17,13 @@ import type { ConnectionId, OperatorCommand, SpeakerAction, SpeakerInput } from 
 import type { SpeakerSnapshot } from "./speaker-snapshot.ts";
 import { TrackedNextHops } from "./tracked-next-hops.ts";
 
-/** Prefixes that an input may decide about before it returns; the rest waits for `workResumed`. */
-const INLINE_WORK = 4096;
-
 /** How long a shutdown waits for its withdrawals to be taken by the connections. */
 const SHUTDOWN_SECONDS = 2;
+
+/** How long a converged family waits for its next hops to be resolved, before what is missing counts as unreachable. */
+const RESOLUTION_SECONDS = 2;
+
+type Converging = { readonly family: Family; readonly reason: string; readonly until: Instant };
 
 type Opened = Extract<SpeakerInput, { type: "connectionOpened" }>;
 
@@ -33,6 +35,8 @@ export class SpeakerCore {
   readonly #originations: Originations;
   readonly #nextHops: TrackedNextHops;
   #state: SpeakerSnapshot["state"] = "waitingForOriginations";
+  /** Families whose selection has begun; their readers are told when the decisions are made. */
+  readonly #converging: Converging[] = [];
   #shutdown: { readonly deadline: Instant; readonly message: string | undefined } | undefined;
   #workAnnounced = false;
 
@@ -49,10 +53,10 @@ export class SpeakerCore {
   handle(input: SpeakerInput, now: Instant): readonly SpeakerAction[] {
     this.context.now = now;
     // Hold timers come before a table walk, and after what the peer has sent.
-    if (input.type === "workResumed") this.#tick(now);
-    const remaining = this.#take(input);
-    this.#tick(now);
-    this.#finish(remaining);
+    if (input.type === "workResumed") this.peers.tick(now);
+    else this.#take(input);
+    this.peers.tick(now);
+    if (!this.context.frozen) this.#finish(input.type === "workResumed" ? input.budget : 0);
     return this.context.takeActions();
   }
 
@@ -67,8 +71,11 @@ export class SpeakerCore {
   }
 
   nextDeadline(): Instant | undefined {
+    // Output that could not be looked for to its end is due at once.
+    if (this.context.outputDelayed) return this.context.now;
     return earliest([
       this.peers.nextDeadline(),
+      this.#converging[0]?.until,
       this.context.groups.nextDeadline(),
       this.context.selection?.nextDeadline(),
       this.#shutdown?.deadline,
@@ -97,46 +104,43 @@ export class SpeakerCore {
     };
   }
 
-  /** Does what the input says; true while long work remains. */
-  #take(input: SpeakerInput): boolean {
+  /** Does what the input says. What follows for routes is left to the next `workResumed`. */
+  #take(input: Exclude<SpeakerInput, { type: "workResumed" }>): void {
     switch (input.type) {
       case "configure":
         this.#configure(input.config);
-        return false;
+        return;
       case "originated":
         this.#originated(input.routes, input.complete);
-        return false;
+        return;
       case "connectionOpened":
         this.#opened(input);
-        return false;
+        return;
       case "connectionFailed":
       case "connectionClosed":
         this.#owner(input.connection)?.closed(input.connection, input.reason);
         this.context.connections.forget(input.connection);
-        return false;
+        return;
       case "bytesReceived":
         this.#received(input.connection, input.bytes);
-        return false;
+        return;
       case "transmitted":
         this.#owner(input.connection)?.transmitted(input.connection);
-        return false;
+        return;
       case "deadlineReached":
-        return false;
+        return;
       case "nextHopChanged":
         this.#nextHops.changed(input.nextHops);
         this.#touchAll();
-        return false;
+        return;
       case "interfaceDown":
         this.#interfaceDown(input.interface, input.addresses);
-        return false;
-      case "workResumed":
-        this.#workAnnounced = false;
-        return this.context.rib.work(input.budget);
+        return;
       case "operator":
         this.#operator(input.command);
-        return false;
+        return;
       default:
-        return unreachable(input);
+        unreachable(input);
     }
   }
 
@@ -242,38 +246,67 @@ export class SpeakerCore {
     this.#endAll(notification, message ?? "shutdown of this speaker");
   }
 
-  #tick(now: Instant): void {
-    this.peers.tick(now);
-  }
-
-  /** What follows from any input: decisions, news for readers, octets for connections. */
-  #finish(remainingWork: boolean): void {
+  /**
+   * What follows from any input. Decisions wait for `workResumed` (budget greater than 0), so that a driver which reads
+   * all its sockets first lets all of it be decided, and told, once.
+   */
+  #finish(budget: number): void {
     const { context } = this;
-    if (context.frozen) return;
-    for (const { family, reason } of context.selection?.takeConverged(context.now) ?? []) {
-      context.rib.family(family).deferSelection(false);
-      context.touched.add(family);
-      context.act({ type: "familyConverged", family, reason });
+    this.#beginSelections();
+    if (this.#nextHops.update(this.peers.takeChanged() ? this.peers.addresses() : undefined)) {
+      this.#touchAll();
     }
-    this.#nextHops.update(this.peers.takeChanged() ? this.peers.addresses() : undefined);
-    const decides = context.touched.size > 0 && !remainingWork;
-    const remaining = decides ? context.rib.work(INLINE_WORK) : remainingWork;
-    for (const family of context.touched) context.act({ type: "bestRoutesChanged", family });
-    this.#announceOutput();
-    if (!remaining) context.touched.clear();
-    if (remaining && !this.#workAnnounced) {
+    const remaining = budget > 0 ? this.#work(budget) : context.touched.size > 0;
+    if (budget === 0 && this.#outputIsDue()) this.#announceOutput();
+    if (!remaining) this.#tellConverged();
+    if (remaining && (budget > 0 || !this.#workAnnounced)) {
       this.#workAnnounced = true;
       context.act({ type: "workPending" });
     }
     this.#continueShutdown(remaining);
   }
 
-  #announceOutput(): void {
+  /** One slice of long work, then news for readers and octets for connections; true while work remains. */
+  #work(budget: number): boolean {
     const { context } = this;
-    const deadline = context.groups.nextDeadline();
-    const due = deadline !== undefined && deadline <= context.now;
-    if (context.touched.size === 0 && !due) return;
+    this.#workAnnounced = false;
+    const remaining = context.rib.work(budget);
+    for (const family of context.touched) context.act({ type: "bestRoutesChanged", family });
+    if (context.touched.size > 0) this.#announceOutput();
+    if (!remaining) context.touched.clear();
+    return remaining;
+  }
+
+  #outputIsDue(): boolean {
+    const { groups, now, outputDelayed } = this.context;
+    if (outputDelayed) return true;
+    const deadline = groups.nextDeadline();
+    return deadline !== undefined && deadline <= now;
+  }
+
+  #announceOutput(): void {
+    this.context.outputDelayed = false;
     for (const peer of this.peers) peer.announceOutput();
+  }
+
+  #beginSelections(): void {
+    const { context } = this;
+    const until = addSeconds(context.now, RESOLUTION_SECONDS);
+    for (const { family, reason } of context.selection?.takeConverged(context.now) ?? []) {
+      context.rib.family(family).deferSelection(false);
+      context.touched.add(family);
+      this.#converging.push({ family, reason, until });
+    }
+  }
+
+  /** A sweep of kernel routes must not come before the decisions, nor before the next hops on which they rest. */
+  #tellConverged(): void {
+    const first = this.#converging[0];
+    if (first === undefined || (!this.#nextHops.isSettled && this.context.now < first.until))
+      return;
+    for (const { family, reason } of this.#converging.splice(0)) {
+      this.context.act({ type: "familyConverged", family, reason });
+    }
   }
 
   #touchAll(): void {

@@ -28,26 +28,38 @@ export class TrackedNextHops {
     this.#context.rib.nextHopChanged(states);
   }
 
-  /** Takes the next hops that routes use now, and the addresses of peers if they changed; tells the driver of a new whole. */
-  update(peers: readonly IpAddress[] | undefined): void {
+  /** Of every next hop that routes use it is known whether it can be reached. */
+  get isSettled(): boolean {
+    for (const address of this.#ofRoutes) if (!this.#states.has(address)) return false;
+    return true;
+  }
+
+  /**
+   * Takes the next hops that routes use now, and the addresses of peers if they changed; tells the driver of a new whole.
+   * True when the RIB learned something by it.
+   */
+  update(peers: readonly IpAddress[] | undefined): boolean {
     const ofRoutes = this.#context.rib.takeTrackedNextHops();
-    if (ofRoutes !== undefined) this.#adopt(ofRoutes);
+    if (ofRoutes === undefined && peers === undefined) return false;
+    const learned = ofRoutes !== undefined && this.#adopt(ofRoutes);
     if (peers !== undefined) this.#ofPeers = peers;
-    if (ofRoutes === undefined && peers === undefined) return;
     const all = new Set([...this.#ofRoutes, ...this.#ofPeers]);
-    if (all.size === this.#all.size && [...all].every((each) => this.#all.has(each))) return;
+    if (all.size === this.#all.size && [...all].every((each) => this.#all.has(each)))
+      return learned;
     this.#all = all;
     for (const address of this.#states.keys()) if (!all.has(address)) this.#states.delete(address);
     this.#context.act({ type: "trackNextHops", nextHops: [...all] });
+    return learned;
   }
 
   /** The RIB learns what we know already of its new next hops. */
-  #adopt(ofRoutes: readonly IpAddress[]): void {
+  #adopt(ofRoutes: readonly IpAddress[]): boolean {
     const known = ofRoutes.flatMap((address) => {
       const state = this.#ofRoutes.has(address) ? undefined : this.#states.get(address);
       return state === undefined ? [] : [state];
     });
     this.#ofRoutes = new Set(ofRoutes);
     if (known.length > 0) this.#context.rib.nextHopChanged(known);
+    return known.length > 0;
   }
 }

@@ -113,8 +113,8 @@ export class Network {
       // The handshake's last word and the first octets are in order: nothing of `near` arrives before this moment.
       const arrival = this.#scheduler.now + this.#delay();
       far.arrival = arrival;
-      target.accept(far, remote, here);
       this.#scheduler.at(arrival, () => host.connected(near, here, remote));
+      target.accept(far, remote, here);
     });
   }
 

@@ -43,6 +43,7 @@ export class Bench {
   readonly speaker: Speaker;
   readonly actions: SpeakerAction[] = [];
   now = 0;
+  slicing = false;
   config: SpeakerConfig;
   #nextIncoming = 2;
 
@@ -51,8 +52,14 @@ export class Bench {
     this.speaker = new Speaker({ random });
   }
 
+  /** Feeds one input and, unless `slicing`, does at once the work that follows from it. */
   feed(input: SpeakerInput): readonly SpeakerAction[] {
-    const actions = this.speaker.handle(input, Instant(this.now));
+    const actions = [...this.speaker.handle(input, Instant(this.now))];
+    while (!this.slicing && actions.at(-1)?.type === "workPending") {
+      actions.push(
+        ...this.speaker.handle({ type: "workResumed", budget: 100_000 }, Instant(this.now)),
+      );
+    }
     this.actions.push(...actions);
     return actions;
   }
