@@ -8,6 +8,7 @@ import { LongestMatchTrie } from "./longest-match-trie.ts";
  * table. It holds every route that did not itself need resolution, so that a learned route can never carry its own next
  * hop, and the state of every link, because the kernel keeps routes over a link that lost its carrier. Results are
  * shared: a next hop is resolved once a change, however many routes use it. Pure: NextHopFeed tells it of the kernel.
+ * Not done: rules and tables besides these two are not consulted, and weights of a static's legs are not taken over.
  */
 export class NextHopResolver {
   readonly #local = {
