@@ -80,12 +80,19 @@ export function decodeNlri(
   return prefixes;
 }
 
-/** Writes prefixes; a path identifier that is not given counts as 0 where ADD-PATH wants one. RFC 7911 §3. */
+/**
+ * Writes prefixes; a path identifier that is not given counts as 0 where ADD-PATH wants one (RFC 7911 §3). Throws RangeError
+ * for a prefix of another family.
+ */
 export function encodeNlri(nlri: readonly Nlri[], layout: NlriLayout, writer: OctetWriter): void {
   for (const { prefix, pathId } of nlri) {
     const length = prefixLength(prefix);
+    const address = ipAddressToBytes(prefixAddress(prefix));
+    if (address.length * 8 !== layout.maxLength) {
+      throw new RangeError(`${prefix} among prefixes of up to ${layout.maxLength} bits`);
+    }
     if (layout.pathIdOctets === 4) writer.putU32(pathId ?? 0);
     writer.putU8(length);
-    writer.putBytes(ipAddressToBytes(prefixAddress(prefix)).subarray(0, (length + 7) >>> 3));
+    writer.putBytes(address.subarray(0, (length + 7) >>> 3));
   }
 }

@@ -1,4 +1,4 @@
-/** A buffer that grows while octets are put into it; the encoders of values write to it. */
+/** A buffer that grows while octets are put into it; a number that does not fit its width is a RangeError of the caller. */
 export class OctetWriter {
   #bytes = new Uint8Array(256);
   #length = 0;
@@ -14,16 +14,19 @@ export class OctetWriter {
   }
 
   putU8(value: number): void {
+    requireRange(value, 0xff);
     this.#reserve(1);
     this.#bytes[this.#length++] = value;
   }
 
   putU16(value: number): void {
+    requireRange(value, 0xffff);
     this.putU8(value >>> 8);
-    this.putU8(value);
+    this.putU8(value & 0xff);
   }
 
   putU32(value: number): void {
+    requireRange(value, 0xffff_ffff);
     this.putU16(value >>> 16);
     this.putU16(value & 0xffff);
   }
@@ -68,5 +71,11 @@ export class OctetWriter {
     const grown = new Uint8Array(Math.max(needed, 2 * this.#bytes.length));
     grown.set(this.#bytes);
     this.#bytes = grown;
+  }
+}
+
+function requireRange(value: number, most: number): void {
+  if (!(Number.isInteger(value) && value >= 0 && value <= most)) {
+    throw new RangeError(`${value} is not a number from 0 to ${most}`);
   }
 }

@@ -1,6 +1,7 @@
 import t from "tap";
 import { Asn } from "../../../protocol/types/asn.ts";
 import { Family, IPV4_UNICAST, IPV6_UNICAST } from "../../../protocol/types/family.ts";
+import { Prefix } from "../../../protocol/types/prefix.ts";
 import { RouterId } from "../../../protocol/types/router-id.ts";
 import {
   capabilityName,
@@ -239,6 +240,23 @@ t.test("values that have no octets are a RangeError of the caller", async (t) =>
   t.throws(encode({ type: "longLivedGracefulRestart", families: [family] }), RangeError);
   t.throws(encode({ type: "softwareVersion", version: "x".repeat(256) }), RangeError);
   t.throws(encode({ type: "unknown", code: 1, value: new Uint8Array(256) }), RangeError);
+});
+
+t.test("messages that cannot be sent are a RangeError of the caller", async (t) => {
+  const value = decodeMessage(open([]), CONTEXT) as OpenMessage;
+  const encode = (message: Message) => () => encodeMessage(message, CONTEXT);
+  t.throws(encode({ ...value, asn: 70000 }), RangeError);
+  t.throws(encode({ ...value, holdTimeSeconds: -1 }), RangeError);
+  t.throws(
+    encode({ type: "notification", code: 256, subcode: 0, data: new Uint8Array(0) }),
+    RangeError,
+  );
+  const update = endOfRibUpdate(IPV4_UNICAST);
+  t.throws(encode({ ...update, nlri: [{ prefix: Prefix("::/0") }] }), RangeError, "another family");
+  const many = Array.from({ length: 1400 }, () => ({ prefix: Prefix("10.0.0.0/16") }));
+  t.throws(encode({ ...update, withdrawn: many }), RangeError, "4,223 octets");
+  const extended = { ...CONTEXT, extendedMessage: true };
+  t.equal(encodeMessage({ ...update, withdrawn: many }, extended).length, 23 + 3 * 1400);
 });
 
 t.test("ROUTE-REFRESH (RFC 2918, RFC 7313)", async (t) => {
