@@ -298,3 +298,26 @@ t.test(
     t.equal(attributes([1, 2]).length, 1);
   },
 );
+
+t.test("attributes of more than 255 octets, for new and old speakers", async (t) => {
+  const long = Array.from({ length: 100 }, (_, i) => i + 1);
+  const set = {
+    ...SET,
+    asPath: [{ type: "sequence", asns: [70_000, ...long] }],
+    communities: long,
+    unknown: [{ code: 200, flags: 0xe0, value: new Uint8Array(400) }],
+  } as unknown as AttributeSet;
+  const nlri = [
+    { family: "ipv4-unicast", prefix: prefixFromBytes(new Uint8Array(4), 8), pathId: 0 },
+  ];
+  for (const fourOctetAsn of [true, false]) {
+    const context = { ...CONTEXT, fourOctetAsn };
+    const messages = write([{ type: "announce", set, nlri }], context, 5000);
+    t.strictSame(readings(messages, context), [{ kind: "announce", set, nlri }]);
+    const [update] = decodeAll(messages, context);
+    const codes = update?.attributes.map(({ flags }) => (flags & 0x10) !== 0);
+    // ORIGIN, AS_PATH, NEXT_HOP, LOCAL_PREF, COMMUNITIES, AS4_PATH for the old one, and the unknown one.
+    const [asPath, as4Path] = fourOctetAsn ? [true, []] : [false, [true]];
+    t.strictSame(codes, [false, asPath, false, false, true, ...as4Path, true]);
+  }
+});
