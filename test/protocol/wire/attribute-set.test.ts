@@ -216,6 +216,22 @@ t.test("equal sets are equal octets, however the peer writes them", async (t) =>
   t.equal(canonical(old, OLD), plain, "two-octet AS numbers");
 });
 
+t.test(
+  "the extended length stands where a value has more than 255 octets, and only there",
+  async (t) => {
+    for (const octets of [254, 255, 256, 257, 600]) {
+      const value = new Array(octets).fill(9);
+      const written = [[0xf0, 200, ...u16(octets), ...value]];
+      if (octets < 256) written.push([0xe0, 200, octets, ...value]);
+      for (const unknown of written) {
+        const bytes = canonical([...MANDATORY, unknown]);
+        const header = octets > 255 ? [0xf0, 200, ...u16(octets)] : [0xe0, 200, octets];
+        t.ok(bytes.endsWith(toHex(Uint8Array.from([...header, ...value]))), `${octets} octets`);
+      }
+    }
+  },
+);
+
 t.test("unknown attributes: partial and passed on, or dropped (RFC 4271 §5)", async (t) => {
   const set = setOf(
     [
