@@ -59,3 +59,8 @@ export const agentConfigSchema = z.strictObject({
   /** Takes the place of what the resources say about listening. */
   listen: listen.optional(),
 });
+
+/** Where the resources are, for people. */
+export function storeLocation({ datastore }: AgentConfig): string {
+  return datastore.type === "directory" ? datastore.path : datastore.endpoints.join(",");
+}

@@ -15,6 +15,7 @@ import { processClock } from "../bgp/clock.ts";
 import { version } from "../lib/version.ts";
 import { withoutPasswords } from "../resources/password.ts";
 import type { Agent } from "./agent.ts";
+import { storeLocation } from "./agent-config.ts";
 import { problemsOf } from "./health.ts";
 
 /** How exactly the event loop's delay is measured; finer would wake an idle host for nothing. */
@@ -96,11 +97,13 @@ function healthOf(agent: Agent, problems: readonly Problem[]): StatusReport["hea
   return problems.length === 0 ? "ok" : "degraded";
 }
 
-function datastoreReport({ config: { datastore }, report }: Agent): DatastoreReport {
-  const location = datastore.type === "directory" ? datastore.path : datastore.endpoints.join(",");
-  const detail = report.problems.find(({ where }) => where === "datastore")?.message;
+function datastoreReport({ config, report }: Agent): DatastoreReport {
+  const location = storeLocation(config);
+  const detail = report.problems.find(
+    ({ where }) => where === "datastore" || where === location,
+  )?.message;
   return {
-    type: datastore.type,
+    type: config.datastore.type,
     location,
     state: report.state,
     ...(detail !== undefined && { detail }),

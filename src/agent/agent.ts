@@ -237,6 +237,7 @@ export class Agent {
     void followHost({
       nodeName,
       datastore: this.#datastore,
+      storeName: directoryOf(this.config),
       signal: this.#abort.signal,
       lastKnownGood: () => this.#state.lastKnownGood(nodeName),
       onHostState: (host) => this.#onHostState(host),

@@ -1,5 +1,6 @@
 import type { Problem } from "../api/api-types.ts";
 import type { Agent } from "./agent.ts";
+import { storeLocation } from "./agent-config.ts";
 
 /** Pending routes that are named one by one; more are only counted. */
 const ROUTES_NAMED = 5;
@@ -18,7 +19,7 @@ export function problemsOf(agent: Agent): Problem[] {
 function datastoreProblems({ report, config }: Agent): Problem[] {
   const { state } = report;
   if (state === "in-sync" || state === "syncing") return [];
-  const location = config.datastore.type === "directory" ? config.datastore.path : "etcd";
+  const location = storeLocation(config);
   return [
     {
       component: "datastore",
@@ -26,15 +27,21 @@ function datastoreProblems({ report, config }: Agent): Problem[] {
         state === "unreachable"
           ? `${location} cannot be read; what was read last stays in force`
           : `${location} cannot be read; this host runs on what it remembers from its last run`,
-      ...cause(report.problems.find(({ where }) => where === "datastore")?.message),
+      ...cause(report.problems.find(({ where }) => isStore(where, location))?.message),
       fix: `make ${location} readable; tortied tries again by itself`,
     },
   ];
 }
 
-function configProblems({ report, host }: Agent): Problem[] {
+/** The syncer calls the store "datastore", the store calls itself by its place. */
+function isStore(where: string, location: string): boolean {
+  return where === "datastore" || where === location;
+}
+
+function configProblems({ report, host, config }: Agent): Problem[] {
+  const location = storeLocation(config);
   const stored = report.problems
-    .filter(({ where, severity }) => where !== "datastore" && severity !== "warning")
+    .filter(({ where, severity }) => !isStore(where, location) && severity !== "warning")
     .map(({ where, message, lastGoodInForce }) => ({
       component: "resources",
       what: `${where}: ${message}`,

@@ -16,6 +16,8 @@ export type HostFollowerReport = {
 export type HostFollowerOptions = {
   readonly nodeName: string;
   readonly datastore: Datastore;
+  /** A problem that the store reports under this name is about the store as a whole: it cannot be read now. */
+  readonly storeName: string;
   readonly signal: AbortSignal;
   /** The state of an earlier run, for a store that cannot be reached when the daemon starts. */
   readonly lastKnownGood: () => HostState | undefined;
@@ -62,8 +64,17 @@ class HostFollower {
     this.#options.onReport({
       resources,
       problems,
-      state: inSync ? "in-sync" : this.#fromMemory ? "last-known-good" : "unreachable",
+      state: this.#storeState({ inSync, problems }),
     });
+  }
+
+  #storeState({
+    inSync,
+    problems,
+  }: Pick<SyncUpdate, "inSync" | "problems">): HostFollowerReport["state"] {
+    const readable = !problems.some(({ where }) => where === this.#options.storeName);
+    if (inSync && readable) return "in-sync";
+    return this.#fromMemory ? "last-known-good" : "unreachable";
   }
 
   /** Only at the start: later, the state in force is as good as the one in memory. */

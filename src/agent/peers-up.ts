@@ -1,8 +1,8 @@
 import type { PeerSnapshot } from "../../protocol/speaker/speaker-snapshot.ts";
 import type { StateDirectory } from "./state-directory.ts";
 
-/** Flaps within this time cost one write. */
-const WRITE_DELAY_MILLISECONDS = 200;
+/** A change is written at once; more changes within this time cost one more write. */
+const QUIET_MILLISECONDS = 200;
 
 /**
  * Remembers which peers are up, so that the next start of the daemon knows whose End-of-RIB to wait for. A stop freezes
@@ -12,6 +12,7 @@ export class PeersUp {
   readonly #state: StateDirectory;
   readonly #peers: () => readonly PeerSnapshot[];
   #timer: NodeJS.Timeout | undefined;
+  #changedAgain = false;
   #frozen = false;
 
   constructor(state: StateDirectory, peers: () => readonly PeerSnapshot[]) {
@@ -21,19 +22,24 @@ export class PeersUp {
 
   /** A session came up or went down. */
   changed(): void {
-    if (this.#frozen || this.#timer !== undefined) return;
-    this.#timer = setTimeout(() => this.#write(), WRITE_DELAY_MILLISECONDS);
+    if (this.#frozen) return;
+    if (this.#timer !== undefined) this.#changedAgain = true;
+    else this.#write();
   }
 
   freeze(): void {
-    if (this.#timer !== undefined) this.#write();
+    if (this.#changedAgain) this.#write();
+    clearTimeout(this.#timer);
     this.#frozen = true;
   }
 
   #write(): void {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
+    this.#changedAgain = false;
     const up = this.#peers().filter(({ state }) => state === "Established");
     this.#state.rememberPeersUp(up.map(({ name }) => name));
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      if (this.#changedAgain) this.#write();
+    }, QUIET_MILLISECONDS);
   }
 }

@@ -17,7 +17,7 @@ import type {
   SpeakerInput,
 } from "../../protocol/speaker/speaker-io.ts";
 import type { Family } from "../../protocol/types/family.ts";
-import type { Instant } from "../../protocol/types/instant.ts";
+import { addSeconds, Instant } from "../../protocol/types/instant.ts";
 import { type IpAddress, ipVersion } from "../../protocol/types/ip-address.ts";
 import { unreachable } from "../../protocol/types/never.ts";
 import type { ListenerKey } from "../kernel/native/tcp-options.ts";
@@ -65,6 +65,9 @@ const TURN_MILLISECONDS = 8;
 /** After a stop, sessions and connections may take this long to deliver their last words. */
 const STOP_MILLISECONDS = 2_500;
 
+/** A busy machine makes every slice long: one line is enough, the counter has the rest. */
+const SECONDS_BETWEEN_SLICE_EVENTS = 10;
+
 /** Runs one Speaker over real sockets and one timer. */
 export class BgpDriver {
   readonly #speaker: DrivenSpeaker;
@@ -84,6 +87,7 @@ export class BgpDriver {
   #turnScheduled = false;
   #current: SpeakerInput | undefined;
   #longSlices = 0;
+  #nextSliceEvent = Instant(0);
   #closed = false;
   #onStopped: (() => void) | undefined;
 
@@ -324,10 +328,13 @@ export class BgpDriver {
     const milliseconds = this.#clock.now() - start;
     if (milliseconds <= LONG_SLICE_MILLISECONDS) return;
     this.#longSlices++;
+    const now = this.#clock.now();
+    if (now < this.#nextSliceEvent) return;
+    this.#nextSliceEvent = addSeconds(now, SECONDS_BETWEEN_SLICE_EVENTS);
     this.#outputs.event({
       name: "slice.long",
       level: "warn",
-      fields: { slice: name, milliseconds: Math.round(milliseconds) },
+      fields: { slice: name, milliseconds: Math.round(milliseconds), total: this.#longSlices },
     });
   }
 }
