@@ -20,22 +20,26 @@ const BITS = 3;
 const MASK = (1 << BITS) - 1;
 
 const DEFAULT_CAPACITY = 1 << 18;
+const FIRST_CAPACITY = 1 << 12;
 
 export class ChangeLog {
-  readonly #ring: Int32Array;
+  readonly #maxCapacity: number;
+  #ring: Int32Array;
   readonly #cursors = new Set<ChangeCursor>();
   #head = 0;
 
-  /** `capacity` is a power of two. */
+  /** `capacity`, a power of two, is how far readers may fall behind; the ring begins smaller and grows up to it. */
   constructor(capacity = DEFAULT_CAPACITY) {
     if (capacity < 2 || (capacity & (capacity - 1)) !== 0) {
       throw new RangeError(`not a power of two: ${capacity}`);
     }
-    this.#ring = new Int32Array(capacity);
+    this.#maxCapacity = capacity;
+    this.#ring = new Int32Array(Math.min(capacity, FIRST_CAPACITY));
   }
 
   append(prefix: number, bits: number): void {
     const head = this.#head;
+    if ((head & (this.#ring.length - 1)) === 0) this.#mayGrow();
     this.#ring[head & (this.#ring.length - 1)] = (prefix << BITS) | bits;
     this.#head = head + 1;
   }
@@ -62,6 +66,18 @@ export class ChangeLog {
 
   unsubscribe(cursor: ChangeCursor): void {
     this.#cursors.delete(cursor);
+  }
+
+  /** A reader that is behind when the ring is about to wrap gets a larger one, until the limit. */
+  #mayGrow(): void {
+    const before = this.#ring;
+    if (before.length === this.#maxCapacity) return;
+    if (![...this.#cursors].some((cursor) => cursor.isBehind())) return;
+    const ring = new Int32Array(before.length * 2);
+    for (let at = Math.max(0, this.#head - before.length); at < this.#head; at++) {
+      ring[at & (ring.length - 1)] = before[at & (before.length - 1)] as number;
+    }
+    this.#ring = ring;
   }
 
   /** Every entry before this position was let go by all readers. Lapped readers hold nothing: they will walk the table. */

@@ -1,11 +1,11 @@
 /*
  * Hot: written like C on purpose; test/bench/rib.bench.ts measures it.
  *
- * Octet strings of up to 2^17 octets on pages of 1 MiB. A place is page × 2^20 + offset, below 2^32. Sizes are rounded up to 16 octets
+ * Octet strings of up to 2^17 octets on pages of 256 KiB. A place is page × 2^18 + offset, below 2^32. Sizes are rounded up to 16 octets
  * and a freed place is used again for the same rounded size, so memory is bounded by the most there ever was of each size.
  */
 
-const PAGE_BITS = 20;
+const PAGE_BITS = 18;
 const PAGE_OCTETS = 1 << PAGE_BITS;
 const OFFSET_MASK = PAGE_OCTETS - 1;
 const UNIT_BITS = 4;

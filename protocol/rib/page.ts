@@ -2,7 +2,7 @@
  * Tables keep their rows on pages of this many rows, each page one Int32Array, so growth never copies what is there.
  * (A resizable ArrayBuffer would read nicer and costs twice the time of a page lookup.)
  */
-export const PAGE_BITS = 14;
+export const PAGE_BITS = 12;
 export const PAGE_ROWS = 1 << PAGE_BITS;
 export const PAGE_MASK = PAGE_ROWS - 1;
 
