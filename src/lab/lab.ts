@@ -119,9 +119,13 @@ export class Lab {
     return daemon;
   }
 
-  /** The ends of all daemons' logs. */
-  logTails(lines?: number): string {
-    return this.#daemons.map((daemon) => daemon.logTail(lines)).join("\n");
+  /** The ends of the logs of all daemons, or of one node's; a daemon that was started again is told once. */
+  logTails(lines?: number, node?: string): string {
+    const daemons = new Map(this.#daemons.map((daemon) => [daemon.logFile, daemon]));
+    return [...daemons.values()]
+      .filter((daemon) => node === undefined || daemon.name.endsWith(` on ${node}`))
+      .map((daemon) => daemon.logTail(lines))
+      .join("\n");
   }
 
   /** Kills all that runs in the lab and removes all of it. */

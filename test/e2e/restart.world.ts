@@ -20,8 +20,11 @@ t.test(
     t.teardown(() => rack.close());
     const { lab, workloads } = rack;
     const [w1, w2] = workloads;
-    const [victim] = rack.hosts;
-    if (w1 === undefined || w2 === undefined || victim === undefined) throw new Error("two hosts");
+    // Of two nodes the one with the higher address dials, as in Calico's mesh. The other one's sessions come back when its
+    // peers dial again, which after several failures takes up to 30 s; it is restarted too, but not as often.
+    const [passive, victim] = rack.hosts;
+    if (w1 === undefined || w2 === undefined || victim === undefined || passive === undefined)
+      throw new Error("two hosts");
 
     await rack.start();
     const own = nodeAddress(1);
@@ -56,11 +59,12 @@ t.test(
 
     for (let restart = 1; restart <= RESTARTS; restart += 1) {
       const started = performance.now();
-      await victim.kill();
-      await victim.start();
-      await rack.sessionsUp([victim]);
+      const host = restart === 1 ? passive : victim;
+      await host.kill();
+      await host.start();
+      await rack.sessionsUp([host]);
       t.comment(
-        `restart ${restart}: all sessions up again after ${((performance.now() - started) / 1000).toFixed(1)} s`,
+        `restart ${restart}, of ${host.node}: all sessions up again after ${((performance.now() - started) / 1000).toFixed(1)} s`,
       );
     }
     await rack.sessionsUp();

@@ -99,7 +99,7 @@ export class Rack {
         );
       },
       {
-        deadlineSeconds: 20,
+        deadlineSeconds: 40,
         everyMilliseconds: 50,
         whenLate: () => `${states}\n${this.lab.logTails()}`,
       },

@@ -147,6 +147,7 @@ function bgpProtocol(plan: SpeakerPlan, peer: SpeakerPeer): string {
   return `protocol bgp ${peer.name} {
   local ${localAddress(plan, peer)} as ${plan.asn};
   neighbor ${peer.address} as ${peer.asn};
+  debug { states, events };
   ${peer.multihop === true ? "multihop" : "direct"}; connect retry time 1; error wait time 1,2; connect delay time 1;
   ${options.filter(Boolean).join(" ")}
 ${channels.join("\n")}
