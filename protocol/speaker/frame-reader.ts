@@ -1,4 +1,4 @@
-import { HEADER_OCTETS, MAX_MESSAGE_OCTETS, NEED_MORE, readFrame } from "../wire/header.ts";
+import { HEADER_OCTETS, NEED_MORE, readFrame } from "../wire/header.ts";
 
 /**
  * Cuts a TCP stream into messages without copying those that arrive whole: only the tail of one chunk, which the next
@@ -66,13 +66,15 @@ export class FrameReader {
     this.#tailLength += octets;
   }
 
-  /** The tail is as large as the messages of the session ask for: most never see one of more than 4,096 octets. */
+  /** The tail is as large as the messages of the session ask for: a host has hundreds of sessions with small ones. */
   #reserve(octets: number): void {
     if (octets <= this.#tail.length) return;
-    const larger = new Uint8Array(Math.max(MAX_MESSAGE_OCTETS, 2 * this.#tail.length, octets));
+    const larger = new Uint8Array(Math.max(SMALL_TAIL, 2 * this.#tail.length, octets));
     larger.set(this.#tail.subarray(0, this.#tailLength));
     this.#tail = larger;
   }
 }
 
 const NOTHING = new Uint8Array(0);
+
+const SMALL_TAIL = 256;

@@ -55,6 +55,7 @@ export class Network {
   readonly #random: () => number;
   readonly #hosts = new Map<IpAddress, Host>();
   readonly #cut = new Set<string>();
+  readonly #stalled = new Set<string>();
   readonly #ends = new Set<Endpoint>();
 
   constructor(scheduler: Scheduler, random: () => number, weather: Weather) {
@@ -70,6 +71,11 @@ export class Network {
   /** Cuts the wire between two hosts: what is sent is lost, and nobody is told. */
   cut(a: Host, b: Host): void {
     this.#cut.add(wire(a, b));
+  }
+
+  /** What `from` sends to `to` is never read there: it fills the window and stays. */
+  stall(from: Host, to: Host): void {
+    this.#stalled.add(`${from.addresses[0]} ${to.addresses[0]}`);
   }
 
   mend(a: Host, b: Host): void {
@@ -138,12 +144,10 @@ export class Network {
     if (peer === undefined) return;
     end.arrival = Math.max(end.arrival, this.#scheduler.now + this.#delay());
     this.#scheduler.at(end.arrival, () => {
-      if (this.#isCut(end.host, peer.host)) return;
+      if (this.#isCut(end.host, peer.host) || this.#isStalled(end.host, peer.host)) return;
+      end.inFlight -= bytes.length;
       if (peer.open) peer.host.received(peer, bytes);
-      this.#scheduler.after(this.weather.delay, () => {
-        end.inFlight -= bytes.length;
-        if (end.open) end.host.taken(end);
-      });
+      if (end.open) end.host.taken(end);
     });
   }
 
@@ -164,6 +168,11 @@ export class Network {
       this.#ends.delete(each);
       this.#scheduler.after(this.#delay(), () => each.host.closed(each, "connection reset"));
     }
+  }
+
+  #isStalled(from: Host, to: Host): boolean {
+    if (this.#stalled.size === 0) return false;
+    return this.#stalled.has(`${from.addresses[0]} ${to.addresses[0]}`);
   }
 
   #isCut(a: Host, b: Host): boolean {

@@ -196,7 +196,7 @@ export class SimHost implements Host {
     while (end.open && end.room > 0 && this.#speaker !== undefined) {
       const buffers = this.#speaker.transmit(end.connection, Math.min(WRITE_SIZE, end.room));
       if (buffers.length === 0) break;
-      for (const bytes of buffers) this.#world.network.send(end, bytes);
+      this.#world.network.send(end, joined(buffers));
     }
     this.#arm();
   }
@@ -245,4 +245,8 @@ export class SimHost implements Host {
       else this.#arm();
     });
   }
+}
+
+function joined(buffers: readonly Uint8Array[]): Uint8Array {
+  return buffers.length === 1 ? (buffers[0] as Uint8Array) : Buffer.concat(buffers);
 }

@@ -131,7 +131,8 @@ export class UpdateGroup implements PrefixHolder {
     if (member.catchUp !== undefined) return true;
     if (member.cursor < this.#stream.end() || member.refreshWanted) return true;
     if (this.#owesEndOfRib(member)) return true;
-    return this.#reader.hasNews() && this.#mayRead(now);
+    const peersChanged = this.#peersVersion !== this.#rib.peers.version();
+    return (peersChanged || this.#reader.hasNews()) && this.#mayRead(now);
   }
 
   /** When the advertisement interval ends that holds something back. */
