@@ -181,6 +181,9 @@ export class Dataplane {
   #track(nextHops: readonly IpAddress[]): void {
     const added = nextHops.filter((nextHop) => !this.#tracked.has(nextHop));
     this.#tracked = new Set(nextHops);
+    // What came before counts: a static route of ours resolves its peer from the first answer on.
+    if (this.#localIsDirty) this.#applyHost();
+    if (this.#resolutionIsDirty) this.#refreshNextHops();
     this.#reports.nextHops(added);
     // Their interfaces may be uplinks that nobody used before.
     this.#localIsDirty = true;

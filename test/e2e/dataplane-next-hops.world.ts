@@ -212,6 +212,15 @@ t.test(
     ]);
     await host.resolves("198.51.100.7", true);
     await host.resolves("10.66.0.9", false);
+    const prefix = Prefix("198.51.100.9/32");
+    host.local({ ...NOTHING_LOCAL, staticRoutes: [{ prefix, gateway: IpAddress("10.1.0.2") }] });
+    host.track("198.51.100.9");
+    await host.resolves("198.51.100.9", true);
+    const answers = host.messages
+      .flatMap((message) => (message.type === "nextHops" ? message.nextHops : []))
+      .filter(({ nextHop }) => nextHop === "198.51.100.9");
+    t.match(answers, [{ reachable: true }], "from the first answer on");
+    t.equal(answers.length, 1);
     host.local(NOTHING_LOCAL);
     await host.hasRoutes([
       "10.66.0.0/26 via 10.0.0.2 dev eth0 metric 1024",
