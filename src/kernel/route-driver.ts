@@ -206,7 +206,7 @@ export class RouteDriver {
       if (routes.ownersUnknown) audit.findOwners();
       written += result.written;
       failed += result.failed;
-      remaining += routes.queued + (routes.auditNeeded ? 1 : 0);
+      remaining += routes.queued + (routes.auditNeeded || routes.ownersUnknown ? 1 : 0);
     }
     return { written, failed, remaining };
   }
@@ -341,12 +341,14 @@ type RouteChange = {
   readonly route: RouteMessage;
 };
 
-/** Another one's route came or went at a key of ours. One that was merely appended behind ours takes nothing away. */
+/** Another one's route came or went at a key of ours, in the place of ours or beside it. */
 function handleAnothersRoute({ routes, row, event, route }: RouteChange): void {
   if (event.change === "deleted") {
-    if (routes.isRefused(row)) routes.allow(row);
+    routes.allow(row);
     return;
   }
+  // We may have written since then: the next apply looks who is there now.
+  if (routes.columns.actual[row] !== 0) routes.ownersUnknown = true;
   if (event.replaced) routes.observed(row, 0);
-  if (event.replaced || routes.isRefused(row)) routes.refuse(row, route);
+  routes.refuse(row, route);
 }

@@ -40,7 +40,7 @@ export class KernelHost {
   /** Two veth pairs `a` and `b` with 10.0.1.1/24, fd00:1::1/64 and 10.0.2.1/24, fd00:2::1/64. */
   static async create(options: { readonly monitorOctets?: number } = {}): Promise<KernelHost> {
     await warmThreadPool();
-    const name = addNamespace(`k${namespaces++}`);
+    const name = addNamespace(`${namespaces}`);
     for (const [i, link] of ["a", "b"].entries()) {
       ip(name, `link add name ${link} type veth peer name ${link}peer`);
       // Without link-local addresses, whose duplicate detection would speak into the tests.
@@ -179,7 +179,8 @@ export class KernelHost {
 
 /** Makes a namespace that goes when this process ends. Those of test processes that were killed go now. */
 export function addNamespace(suffix: string): string {
-  if (toRemove.size === 0) process.once("exit", () => toRemove.forEach(removeNamespace));
+  if (namespaces === 0) process.once("exit", () => toRemove.forEach(removeNamespace));
+  namespaces++;
   for (const other of readdirSync("/run/netns")) {
     const owner = /^tt(\d+)-kernel-/.exec(other)?.[1];
     if (owner !== undefined && !existsSync(`/proc/${owner}`)) removeNamespace(other);

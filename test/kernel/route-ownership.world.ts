@@ -205,3 +205,23 @@ protocol static { ipv4; route 10.81.0.0/24 via 10.0.1.7; }
     t.strictSame(host.pending(), []);
   },
 );
+
+t.test("another's route put before ours at the same key is never replaced by us", async (t) => {
+  const host = await KernelHost.create();
+  t.teardown(() => host.remove());
+  host.driver.adopt();
+  host.driver.setOwnRoutes("static", [wish("10.82.0.0/24", host.via("a 10.0.1.2"))]);
+  host.apply();
+  const before = host.events.length;
+  host.ip(`route prepend 10.82.0.0/24 via 10.0.1.7 metric ${METRIC} proto static`);
+  await host.until("the news", () => host.events.length > before);
+  t.strictSame(host.pending(), [], "ours is still there");
+  host.driver.setOwnRoutes("static", [wish("10.82.0.0/24", host.via("a 10.0.1.3"))]);
+  host.apply();
+  const shown = host.ip("route show 10.82.0.0/24").trim();
+  t.match(shown, /^10\.82\.0\.0\/24 via 10\.0\.1\.7 dev a proto static metric 1024$/);
+  t.strictSame(host.pending(), ["10.82.0.0/24 metric 1024: a route of static is already there"]);
+  host.ip(`route del 10.82.0.0/24 metric ${METRIC} proto static`);
+  await host.until("our turn", () => host.pending().length === 0);
+  t.match(host.routes(), ["10.82.0.0/24 via 10.0.1.3 dev a metric 1024"]);
+});

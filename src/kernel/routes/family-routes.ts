@@ -6,7 +6,7 @@
  * kernel for the difference. What the kernel refuses keeps its row pending, with the reason, until retry() or an event.
  *
  * A replacement is not compare-and-swap: between another program's replacing our route and our hearing of it, we could
- * replace theirs. The notification, or else the slow audit, puts that right.
+ * replace theirs. Their notification then speaks of a route that is no more; so it is never believed without a look.
  */
 import { ipAddressFromBytes } from "../../../protocol/types/ip-address.ts";
 import { unreachable } from "../../../protocol/types/never.ts";
@@ -28,7 +28,7 @@ export class FamilyRoutes {
   auditNeeded = false;
   /** Adopted routes have had their time. */
   swept = false;
-  /** Some refusal waits for its owner's name. */
+  /** Some refusal must be looked into: who owns the route, and is it still there? */
   ownersUnknown = false;
   readonly #batch: RouteBatch;
   /** Gateway set → target, 0 while it does not resolve. */
@@ -61,7 +61,7 @@ export class FamilyRoutes {
   }
 
   get hasWork(): boolean {
-    return this.queued > 0 || this.auditNeeded;
+    return this.queued > 0 || this.auditNeeded || this.ownersUnknown;
   }
 
   /** What the kernel should have for the row: the strongest wish, 0 for nothing. */
@@ -129,9 +129,15 @@ export class FamilyRoutes {
     this.#reasons.set(row, `a route of ${name} is already there`);
   }
 
+  /** Another one's route was seen at the key, and with it, or not, this one of ours. */
+  standsBeside(row: number, target: number): void {
+    this.columns.actual[row] = target;
+    this.enqueue(row);
+  }
+
   /** The route that stood in the way has gone, or may have: try again. */
   allow(row: number): void {
-    this.#clear(row, ROW.refused);
+    this.#clear(row, ROW.refused | ROW.failed);
     this.enqueue(row);
   }
 
@@ -239,8 +245,10 @@ export class FamilyRoutes {
     const wanted = this.wanted(row);
     if (wanted === actual || (state & ROW.failed) !== 0) return undefined;
     if (wanted === 0) return (state & ROW.adopted) === 0 ? "delete" : undefined;
-    if (actual !== 0) return "replace";
-    return (state & ROW.refused) === 0 ? "add" : undefined;
+    const refused = (state & ROW.refused) !== 0;
+    // With another's route at the same key a replacement might hit theirs; a deletion knows ours by its protocol.
+    if (actual !== 0) return refused ? "delete" : "replace";
+    return refused ? undefined : "add";
   }
 
   /** The row needs nothing now. One that nobody wants and the kernel has not is freed. */
@@ -248,7 +256,7 @@ export class FamilyRoutes {
     const { columns } = this;
     this.#dequeue(row);
     const wanted = this.wanted(row);
-    if (wanted !== 0 && wanted === columns.actual[row]) this.#clear(row, ROW.refused | ROW.failed);
+    if (wanted !== 0 && wanted === columns.actual[row]) this.#clear(row, ROW.failed);
     if (columns.actual[row] !== 0 || this.isDesired(row)) return;
     this.#reasons.delete(row);
     columns.remove(row);

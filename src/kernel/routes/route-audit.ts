@@ -75,31 +75,42 @@ export class RouteAudit {
     this.#missing((target) => uses.ids.has(target));
   }
 
-  /** Finds who owns the routes that stand in our way. One dump of the whole table, however many there are. */
+  /** Looks who owns the routes that stand in our way. One dump of the whole table, however many there are. */
   findOwners(): void {
     const family = this.#family;
     const { columns } = family;
-    family.ownersUnknown = false;
+    const ours = new Map<number, number>();
     this.#dump(
       { version: family.version, table: this.#table },
       {
-        restart: () => undefined,
+        restart: () => ours.clear(),
         visit: (route) => {
           const row = columns.find(route.address, 0, route.length, route.metric);
           if (row === NO_ROW || !family.isRefused(row)) return;
-          columns.state[row] = (columns.state[row] as number) | ROW.seen;
-          if (route.protocol === this.#protocol) family.observed(row, route.target());
-          else family.refuse(row, route);
+          if (route.protocol === this.#protocol) ours.set(row, route.target());
+          else {
+            columns.state[row] = (columns.state[row] as number) | ROW.seen;
+            family.refuse(row, route);
+          }
         },
       },
     );
+    family.ownersUnknown = false;
     for (let row = 0; row < columns.end; row++) {
-      if (!columns.isLive(row)) continue;
-      if (family.isRefused(row) && !this.#takeSeen(row)) {
-        family.allow(row);
-        // It went before we looked. Not tried again at once, lest two programs race for ever.
-        family.fail(row, "a route of another program was there a moment ago");
-      }
+      if (columns.isLive(row) && family.isRefused(row)) this.#judge(row, ours.get(row));
+    }
+  }
+
+  /** What becomes of a refused row, now that it is known what the kernel has of ours there. */
+  #judge(row: number, ours: number | undefined): void {
+    const family = this.#family;
+    if (this.#takeSeen(row)) family.standsBeside(row, ours ?? 0);
+    else if (ours !== undefined) family.observed(row, ours);
+    else {
+      family.observed(row, 0);
+      family.allow(row);
+      // It went before we looked. Not tried again at once, lest two programs race for ever; its notification will come.
+      family.fail(row, "a route of another program was there a moment ago");
     }
   }
 

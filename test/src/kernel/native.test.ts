@@ -43,6 +43,14 @@ function listen(address: string, port: number) {
   });
 }
 
+// This one stands first: after it the library is loaded.
+t.test("importing the kernel layer does not load the foreign function library", async (t) => {
+  t.notMatch(readFileSync("/proc/self/maps", "utf8"), /koffi/);
+  const listener = await listen("127.0.0.1", 0);
+  await listener.close();
+  t.match(readFileSync("/proc/self/maps", "utf8"), /koffi/, "the first call does");
+});
+
 t.test("socket addresses are the kernel's structures", async (t) => {
   const ipv4 = encodeSocketAddress(IpAddress("192.0.2.1"), 179);
   t.equal(ipv4.toString("hex"), "020000b3c00002010000000000000000");
