@@ -1,8 +1,10 @@
 import pino from "pino";
 import type { SpeakerEvent } from "../../protocol/speaker/speaker-io.ts";
+import type { Fault } from "../../protocol/wire/fault.ts";
 import type { EventCounters } from "../api/metrics.ts";
 import type { Labels, Sample } from "../api/openmetrics.ts";
 import { EventRing, type RecordedEvent } from "../bgp/event-ring.ts";
+import { LineLimit } from "./line-limit.ts";
 
 /** Events kept for `tortie` and for crash files. */
 const RING_CAPACITY = 1000;
@@ -25,6 +27,7 @@ export class EventLog {
   readonly #logger: pino.Logger;
   readonly #destination: LogDestination;
   readonly #ring = new EventRing(RING_CAPACITY);
+  readonly #limit = new LineLimit();
   readonly #transitions = new Counter();
   readonly #notifications = new Counter();
   readonly #malformed = new Counter();
@@ -52,27 +55,20 @@ export class EventLog {
     this.record({ level, name, fields });
   }
 
-  record({ level, name, peer, fields, notification }: SpeakerEvent): void {
-    const shown: Fields =
-      notification === undefined
-        ? fields
-        : { ...fields, notification: notificationFields(notification) };
-    const event: RecordedEvent = {
-      at: new Date(),
-      level,
-      name,
-      fields: shown,
-      ...(peer !== undefined && { peer }),
+  record(event: SpeakerEvent): void {
+    this.#count(event);
+    const { level, name, peer, fields, notification } = event;
+    const at = new Date();
+    const suppressed = this.#limit.pass(`${name} ${peer ?? ""}`, at.getTime());
+    if (suppressed === undefined) return;
+    const shown: Fields = {
+      ...fields,
+      ...(notification !== undefined && { notification: notificationFields(notification) }),
+      ...(suppressed > 0 && { suppressed }),
     };
-    if (level !== "debug") this.#ring.record(event);
-    this.#count({
-      level,
-      name,
-      fields,
-      ...(peer !== undefined && { peer }),
-      ...(notification && { notification }),
-    });
-    this.#logger[level]({ event: name, ...(peer !== undefined && { peer }), ...shown });
+    const named = peer !== undefined && { peer };
+    if (level !== "debug") this.#ring.record({ at, level, name, ...named, fields: shown });
+    this.#logger[level]({ event: name, ...named, ...shown });
   }
 
   recent(query: { readonly limit: number; readonly peer?: string }): RecordedEvent[] {
@@ -100,7 +96,9 @@ export class EventLog {
     if (name === "peer.up") this.#transitions.increment({ peer, to: "established" });
     if (name === "peer.down") this.#transitions.increment({ peer, to: "idle" });
     if (name === "update.fault") {
-      this.#malformed.increment({ peer, action: String(fields["severity"] ?? "unknown") });
+      for (const { severity } of (fields["faults"] ?? []) as readonly Fault[]) {
+        this.#malformed.increment({ peer, action: severity });
+      }
     }
     if (notification !== undefined) {
       const { code, subcode } = notification.message;
