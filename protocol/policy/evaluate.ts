@@ -54,7 +54,7 @@ export class PolicyEvaluator implements AttributeSetListener {
     this.#closed = true;
     this.#attributeSets.unlisten(this);
     for (const results of this.#results) {
-      for (const set of results.values()) this.#attributeSets.release(set);
+      for (const [set, result] of results) if (result !== set) this.#attributeSets.release(result);
       results.clear();
     }
     this.#candidates.clear();
@@ -78,7 +78,8 @@ export class PolicyEvaluator implements AttributeSetListener {
     const edited = this.#editor.finish();
     const result = this.#attributeSets.intern(edited, 0, edited.length);
     if (this.#closed) return result;
-    this.#attributeSets.retain(result);
+    // A set that comes out as it went in must not hold itself.
+    if (result !== attributeSet) this.#attributeSets.retain(result);
     results.set(attributeSet, result);
     return result;
   }
@@ -124,7 +125,7 @@ export class PolicyEvaluator implements AttributeSetListener {
       const result = results.get(id);
       if (result === undefined) continue;
       results.delete(id);
-      this.#attributeSets.release(result);
+      if (result !== id) this.#attributeSets.release(result);
     }
   }
 

@@ -47,8 +47,8 @@ export class GroupExporter implements AttributeSetListener {
   /** Nothing that was worked out holds any more. */
   forget(): void {
     for (const cache of this.#caches) {
-      cache.forEach((result) => {
-        if (result > 0) this.#rib.attributeSets.release(result);
+      cache.forEach((set, result) => {
+        this.#letGo(set, result);
       });
     }
     this.#caches.length = 0;
@@ -85,8 +85,7 @@ export class GroupExporter implements AttributeSetListener {
 
   attributeSetFreed(id: number): void {
     for (const cache of this.#caches) {
-      const result = cache.drop(id);
-      if (result > 0) this.#rib.attributeSets.release(result);
+      this.#letGo(id, cache.drop(id));
     }
   }
 
@@ -105,10 +104,14 @@ export class GroupExporter implements AttributeSetListener {
   #workOut(cache: SetCache, prefix: number, set: number, source: number): number {
     const sourceClass = this.#rib.peers.sourceClass(source);
     const result = this.#transformed(prefix, set, source, sourceClass);
-    if (result > 0) this.#rib.attributeSets.retain(result);
-    const before = cache.put(set, source, result);
-    if (before > 0) this.#rib.attributeSets.release(before);
+    // A set that goes out as it came in must not hold itself.
+    if (result > 0 && result !== set) this.#rib.attributeSets.retain(result);
+    this.#letGo(set, cache.put(set, source, result));
     return result;
+  }
+
+  #letGo(set: number, result: number): void {
+    if (result > 0 && result !== set) this.#rib.attributeSets.release(result);
   }
 
   #transformed(prefix: number, set: number, source: number, sourceClass: SourceClass): number {
@@ -164,9 +167,11 @@ class SetCache {
     return before;
   }
 
-  forEach(action: (result: number) => void): void {
-    for (const page of this.#pages) {
-      for (let at = 0; page !== undefined && at < page.length; at += 2) action(page[at] as number);
+  forEach(action: (set: number, result: number) => void): void {
+    for (const [number, page] of this.#pages.entries()) {
+      for (let row = 0; page !== undefined && row < PAGE_ROWS; row++) {
+        action((number << PAGE_BITS) | row, page[row * 2] as number);
+      }
     }
   }
 }
