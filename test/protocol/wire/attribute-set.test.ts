@@ -252,6 +252,22 @@ t.test("unknown attributes: partial and passed on, or dropped (RFC 4271 §5)", a
   t.strictSame(set?.partial, [8], "a partial bit that another speaker set stays");
 });
 
+t.test(
+  "repeated large communities are removed, few or many, and the order stays (RFC 8092 §5)",
+  async (t) => {
+    for (const distinct of [2, 5, 9, 20]) {
+      const one = (i: number) => [...u32(distinct - i), ...u32(i % 2), ...u32(7)];
+      const first = Array.from({ length: distinct }, (_, i) => one(i));
+      const octets = [...first, one(0), ...first.slice(1), one(distinct - 1)].flat();
+      const set = setOf([...MANDATORY, [0xd0, 32, ...u16(octets.length), ...octets]], INTERNAL);
+      const expected = first.map((_, i) => `${distinct - i}:${i % 2}:7`);
+      t.strictSame(set?.largeCommunities, expected);
+      const bytes = canonical([...MANDATORY, [0xd0, 32, ...u16(octets.length), ...octets]]);
+      t.ok(bytes.endsWith(toHex(Uint8Array.from(first.flat()))), "in the octets of the set too");
+    }
+  },
+);
+
 t.test("each section of an UPDATE has its own next hop", async (t) => {
   const mapped = attribute(0x80, 14, [
     0,
