@@ -192,6 +192,7 @@ export class Agent {
         bestRoutes: (batch) => {
           if (!this.stopping) this.kernel.installBestRoutes(batch);
         },
+        acceptsBestRoutes: () => this.kernel.acceptsBestRoutes,
         trackNextHops: (nextHops) => this.kernel.trackNextHops(nextHops),
         familyConverged: (family) => this.#onConverged(family),
         failed: (error) => this.crash(error),
@@ -214,6 +215,7 @@ export class Agent {
       },
       log: this.log,
       onReady: (ready) => this.#onKernelReady(ready),
+      onAccepting: () => this.driver.resume(),
       onForgotten: () => this.driver.restartBestRoutes(),
       onNextHops: ({ nextHops }) => this.driver.feed({ type: "nextHopChanged", nextHops }),
       onInterfaceDown: (message) => this.driver.feed(message),

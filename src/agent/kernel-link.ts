@@ -22,6 +22,8 @@ export type KernelLinkOptions = {
   readonly log: EventLog;
   /** First start only: what an earlier process left behind. */
   readonly onReady: (ready: KernelReady) => void;
+  /** The worker takes best routes again, after a time when it did not. */
+  readonly onAccepting: () => void;
   /** A new worker knows nothing: best routes must be listed again. */
   readonly onForgotten: () => void;
   readonly onNextHops: (message: FromRouteWorker & { readonly type: "nextHops" }) => void;
@@ -29,6 +31,9 @@ export type KernelLinkOptions = {
   /** Addresses of this host changed. */
   readonly onOwnAddresses: (addresses: readonly IpAddress[]) => void;
 };
+
+/** Batches under way to the worker; while it is busy with the kernel, more would only grow old in a queue. */
+const BATCHES_UNDER_WAY = 16;
 
 const NOTHING_YET: RouteStatus = {
   desired: 0,
@@ -49,6 +54,7 @@ export class KernelLink {
   #status = NOTHING_YET;
   #interfaces: readonly InterfaceState[] = [];
   #wasReady = false;
+  #batchesUnderWay = 0;
 
   constructor(options: KernelLinkOptions) {
     this.#options = options;
@@ -71,7 +77,13 @@ export class KernelLink {
     this.#client.post({ type: "local", local });
   }
 
+  /** False while enough batches are under way. */
+  get acceptsBestRoutes(): boolean {
+    return this.#batchesUnderWay < BATCHES_UNDER_WAY;
+  }
+
   installBestRoutes(batch: BestRouteBatch): void {
+    this.#batchesUnderWay++;
     this.#client.post({ type: "bestRoutes", batch });
   }
 
@@ -114,6 +126,10 @@ export class KernelLink {
       case "progress":
         this.#status = message.status;
         break;
+      case "bestRoutesTaken":
+        this.#batchesUnderWay--;
+        if (this.#batchesUnderWay === BATCHES_UNDER_WAY - 1) this.#options.onAccepting();
+        break;
       case "log":
         this.#options.log.log(message.level, message.name, message.fields);
         break;
@@ -128,6 +144,7 @@ export class KernelLink {
   #onReady({ preserved, ownAddresses }: FromRouteWorker & { readonly type: "ready" }): void {
     this.#state = "running";
     this.#detail = undefined;
+    this.#batchesUnderWay = 0;
     this.#options.onOwnAddresses(ownAddresses);
     if (this.#wasReady) this.#options.onForgotten();
     else this.#options.onReady({ preserved });

@@ -33,6 +33,8 @@ import { LONG_SLICE_MILLISECONDS, WorkBudget } from "./work-budget.ts";
 export type BgpDriverOutputs = {
   readonly event: (event: SpeakerEvent) => void;
   readonly bestRoutes: (batch: BestRouteBatch) => void;
+  /** False while the receiver is busy: news waits, the latest of each prefix, until `resume`. */
+  readonly acceptsBestRoutes: () => boolean;
   readonly trackNextHops: (nextHops: readonly IpAddress[]) => void;
   readonly familyConverged: (family: Family, reason: string) => void;
   /** The Speaker has a bug: nothing is fed any more. */
@@ -123,6 +125,11 @@ export class BgpDriver {
   feed(input: SpeakerInput): void {
     this.#inbox.push(input);
     this.#scheduleTurn();
+  }
+
+  /** The receiver of best routes takes them again. */
+  resume(): void {
+    if (this.#familiesWithNews.size > 0) this.#scheduleTurn();
   }
 
   /** Lists the whole table of best routes again, for a reader that lost its memory. */
@@ -218,7 +225,7 @@ export class BgpDriver {
     this.#readBestRoutes();
     this.#timer.set(this.#speaker.nextDeadline());
     const inputsWait = this.#read < this.#inbox.length;
-    const newsWait = this.#familiesWithNews.size > 0;
+    const newsWait = this.#familiesWithNews.size > 0 && this.#outputs.acceptsBestRoutes();
     if (inputsWait || newsWait || this.#workPending || this.#connections.hasReady) {
       this.#scheduleTurn();
     }
@@ -293,6 +300,7 @@ export class BgpDriver {
   #readBestRoutes(): void {
     const start = this.#clock.now();
     for (const family of this.#familiesWithNews) {
+      if (!this.#outputs.acceptsBestRoutes()) break;
       if (!this.#readBatches(family, BATCHES_PER_TURN)) this.#familiesWithNews.delete(family);
     }
     this.#measure("bestRoutes", start);

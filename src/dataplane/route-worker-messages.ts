@@ -53,6 +53,8 @@ export type FromRouteWorker =
       readonly addresses: readonly IpAddress[];
     }
   | { readonly type: "progress"; readonly status: RouteStatus }
+  /** One batch of best routes was taken over: the sender may post another one. */
+  | { readonly type: "bestRoutesTaken" }
   | {
       readonly type: "log";
       readonly level: "debug" | "info" | "warn" | "error";

@@ -11,8 +11,10 @@ const port = parentPort;
 let dataplane: Dataplane | undefined;
 
 port.on("message", (message: ToRouteWorker) => {
-  if (dataplane !== undefined) dataplane.handle(message);
-  else if (message.type === "start") dataplane = new Dataplane(message.options, send);
+  if (dataplane !== undefined) {
+    dataplane.handle(message);
+    if (message.type === "bestRoutes") send({ type: "bestRoutesTaken" });
+  } else if (message.type === "start") dataplane = new Dataplane(message.options, send);
   else throw new Error(`the first message must be "start", not "${message.type}"`);
 });
 

@@ -1,10 +1,12 @@
 import { connect, type Socket } from "node:net";
 import t from "tap";
+import type { BestRouteBatch } from "../../../protocol/rib/best-route-batch.ts";
 import type {
   SpeakerAction,
   SpeakerEvent,
   SpeakerInput,
 } from "../../../protocol/speaker/speaker-io.ts";
+import { IPV4_UNICAST } from "../../../protocol/types/family.ts";
 import type { Instant } from "../../../protocol/types/instant.ts";
 import { IpAddress } from "../../../protocol/types/ip-address.ts";
 import {
@@ -59,6 +61,7 @@ class ScriptedSpeaker implements DrivenSpeaker {
 const SILENT: BgpDriverOutputs = {
   event: () => {},
   bestRoutes: () => {},
+  acceptsBestRoutes: () => true,
   trackNextHops: () => {},
   familyConverged: () => {},
   failed: () => {},
@@ -249,3 +252,35 @@ t.test("a peer that sends faster than it is heard is not read beyond the waterma
   await until("its end is told", () => speaker.types().includes("connectionClosed"));
   t.equal(opened % 2, 0, "incoming connections have even numbers");
 });
+
+t.test(
+  "news of best routes waits while the kernel's worker is busy, and goes on when it is not",
+  async (t) => {
+    let left = 100;
+    let accepts = true;
+    let handedOn = 0;
+    const speaker = new ScriptedSpeaker((input) =>
+      input.type === "originated" ? [{ type: "bestRoutesChanged", family: IPV4_UNICAST }] : [],
+    );
+    const batch = { family: IPV4_UNICAST } as BestRouteBatch;
+    speaker.bestRoutes = () => ({
+      read: () => (left-- > 0 ? batch : undefined),
+      restart: () => {},
+    });
+    const driver = driverOf(t, speaker, {
+      acceptsBestRoutes: () => accepts,
+      bestRoutes: () => {
+        handedOn++;
+        if (handedOn === 10) accepts = false;
+      },
+    });
+    driver.feed({ type: "originated", routes: [], complete: true });
+    await until("some were handed on", () => handedOn >= 10);
+    driver.feed({ type: "nextHopChanged", nextHops: [] });
+    await until("other work goes on", () => speaker.types().includes("nextHopChanged"));
+    t.ok(handedOn < 20, `${handedOn} batches, then no more`);
+    accepts = true;
+    driver.resume();
+    await until("all are handed on", () => handedOn === 100);
+  },
+);

@@ -92,6 +92,7 @@ async function feed(t: Teardown, { asn, capabilities, octets, families }: Feed) 
     outputs: {
       event: () => {},
       bestRoutes: () => {},
+      acceptsBestRoutes: () => true,
       trackNextHops: () => {},
       familyConverged: () => {},
       failed: (error) => {

@@ -40,6 +40,7 @@ class Host {
       outputs: {
         event: (event) => this.events.push(event),
         bestRoutes: (batch) => this.#install(batch),
+        acceptsBestRoutes: () => true,
         trackNextHops: (nextHops) =>
           this.driver.feed({
             type: "nextHopChanged",
