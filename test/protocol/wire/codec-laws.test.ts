@@ -13,7 +13,7 @@ import { attributeSets, contexts, messages, updates } from "./arbitraries.ts";
 import { mutated, mutations } from "./mutations.ts";
 import { readByCursor, readByMessage } from "./two-doors.ts";
 
-const RUNS = 1500;
+const RUNS = 800;
 const inContext = contexts.chain((context) =>
   messages(context).map((message) => ({ context, message })),
 );
@@ -97,7 +97,7 @@ t.test(
       { numRuns: 4 * RUNS },
     );
     for (const [outcome, count] of Object.entries(reached))
-      t.ok(count > 600, `${count} ${outcome}`);
+      t.ok(count > 250, `${count} ${outcome}`);
   },
 );
 
