@@ -95,6 +95,7 @@ export class TcpListener {
   readonly #server: Server;
   readonly #fd: number;
   #keys: readonly ListenerKey[];
+  #closed = false;
   #onConnection: (socket: Socket) => void = (socket) => socket.destroy();
 
   constructor(fd: number, keys: readonly ListenerKey[]) {
@@ -123,6 +124,8 @@ export class TcpListener {
 
   /** The whole desired set of keys: adds, replaces and removes what differs. Established connections keep theirs. */
   setKeys(keys: readonly ListenerKey[]): void {
+    // The number of a closed descriptor may be somebody else's by now.
+    if (this.#closed) return;
     const wanted = new Map(keys.map((key) => [keyName(key), key]));
     for (const old of this.#keys) {
       if (!wanted.has(keyName(old))) setMd5Key(this.#fd, { ...old, md5Key: "" });
@@ -136,11 +139,10 @@ export class TcpListener {
 
   /** Stops to listen; accepted connections live on. */
   close(): Promise<void> {
-    return new Promise((resolve) => {
-      // The callback of Server.close waits for all accepted connections, which is not what is meant here.
-      this.#server.close();
-      resolve();
-    });
+    this.#closed = true;
+    // Its callback would wait for all accepted connections, which is not what is meant here.
+    this.#server.close();
+    return Promise.resolve();
   }
 }
 
@@ -235,7 +237,10 @@ function minimumTtl(hops: number): number {
   return 256 - Math.min(Math.max(hops, 1), 255);
 }
 
-/** The TTL or hop limit of the SYN that opened an accepted connection, from the headers that TCP_SAVE_SYN kept. */
+/**
+ * The TTL or hop limit of the SYN that opened an accepted connection, from the headers that TCP_SAVE_SYN kept. They can be
+ * read once, and are not there for connections made of SYN cookies: then the minimum TTL alone, set after this, protects.
+ */
 function savedSynTtl(fd: number): number {
   const headers = getSocketOption(fd, SOCKET_OPTION.tcpSavedSyn, 256);
   if (headers.length === 0) return 255;
