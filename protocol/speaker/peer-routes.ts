@@ -259,19 +259,24 @@ export class PeerRoutes {
     }
   }
 
-  /** RFC 4724 §4.1: who cannot restart, or has restarted too and waits for us, is not waited for. */
+  /**
+   * RFC 4724 §4.1: who cannot restart, or has restarted too and waits for us, is not waited for. A reflector does wait for
+   * clients that restarted with it: they do not wait for it, and its End-of-RIB would make all others forget them.
+   */
   #excuse({ families, gracefulRestart }: SessionParameters): void {
     const { selection, restartingFamilies } = this.#context;
     for (const family of restartingFamilies) {
-      const tells =
-        families.includes(family) && gracefulRestart !== undefined && !gracefulRestart.restarting;
-      if (!tells) selection?.peerDone(this.#config.name, family);
+      const tells = families.includes(family) && gracefulRestart !== undefined;
+      if (!tells) selection?.giveUp(this.#config.name, family);
+      else if (gracefulRestart.restarting && !this.#config.routeReflectorClient) {
+        selection?.excuse(this.#config.name, family);
+      }
     }
   }
 
   #endOfRib(family: Family, running: Running): void {
     running.endOfRibReceived.add(family);
-    this.#context.selection?.peerDone(this.#config.name, family);
+    this.#context.selection?.endOfRib(this.#config.name, family);
     if (this.#stale.endOfRib(family)) this.#sweep(family, "End-of-RIB (RFC 4724 §4.2)");
   }
 

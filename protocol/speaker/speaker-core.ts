@@ -292,9 +292,11 @@ export class SpeakerCore {
   #beginSelections(): void {
     const { context } = this;
     const until = addSeconds(context.now, RESOLUTION_SECONDS);
-    for (const { family, reason } of context.selection?.takeConverged(context.now) ?? []) {
+    for (const family of context.selection?.takeSelectable(context.now) ?? []) {
       context.rib.family(family).deferSelection(false);
       context.touched.add(family);
+    }
+    for (const { family, reason } of context.selection?.takeSweepable(context.now) ?? []) {
       this.#converging.push({ family, reason, until });
     }
   }

@@ -24,8 +24,11 @@ export class SimKernel {
     this.#confirmed = new Set();
   }
 
+  /** Selection is done: what was read up to now is all there is. */
   converged(): void {
+    this.read(1000);
     this.#converged = true;
+    this.#sweep();
   }
 
   /** Reads all news, some at a time. */

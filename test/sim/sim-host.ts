@@ -183,7 +183,8 @@ export class SimHost implements Host {
         this.kernel(action.family).converged();
         return;
       case "stopped":
-        this.#speaker = undefined;
+        // The process ends, and with it whatever it had not closed.
+        this.crash();
         return;
       case "event":
         this.events.push(action.event);

@@ -267,9 +267,14 @@ t.test("restarting: ten seconds at most, and nobody who cannot tell is waited fo
   const excused = new Bench(
     benchConfig([internal(2), internal(3)], { gracefulRestart: restart }),
   ).start();
+  excused.reachable(addressOf(3));
   excused.establish(2);
-  excused.establish(3, capable({ restarting: true }));
-  t.equal(converged(excused).length, 2, "one without the capability, one that waits for us");
+  const three = excused.establish(3, capable({ restarting: true }));
+  t.equal(excused.speaker.status().restarting, false, "one is mute, the other waits for us");
+  t.same(converged(excused), [], "but the other's routes are still to come");
+  excused.send(three, announce([V4], { nextHop: addressOf(3) }), END_OF_RIB, END_OF_RIB_IPV6);
+  t.match(excused.routesTo(V4), [{ best: true }]);
+  t.equal(converged(excused).length, 2);
 
   const gone = new Bench(
     benchConfig([internal(2), internal(3)], { gracefulRestart: restart }),

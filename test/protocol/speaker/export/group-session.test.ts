@@ -1,7 +1,9 @@
 import t from "tap";
 import { Community } from "../../../../protocol/types/community.ts";
+import { IPV6_UNICAST } from "../../../../protocol/types/family.ts";
 import { Instant } from "../../../../protocol/types/instant.ts";
-import { bench, CLIENT, EBGP, EBGP_LEARNED, NOW, PREFIX, SET } from "./export-bench.ts";
+import { IpAddress } from "../../../../protocol/types/ip-address.ts";
+import { bench, CLIENT, EBGP, EBGP_LEARNED, NON_CLIENT, NOW, PREFIX, SET } from "./export-bench.ts";
 import { Receiver } from "./receiver.ts";
 
 t.test("what no message can hold is withdrawn, not sent (RFC 8654 §5)", (t) => {
@@ -114,10 +116,9 @@ t.test(
 t.test("a large table crosses buffers whole, for first and late members, in shared octets", (t) => {
   const { world, groups, key } = bench();
   world.setPeer(8);
-  const count = 40_000;
-  let set = 0;
+  const count = 12_000;
   for (let i = 0; i < count; i++) {
-    if (i % 16 === 0) set = world.intern({ ...SET, med: i, localPref: 100 });
+    const set = world.intern({ ...SET, med: i, localPref: 100 });
     world.family.announce(3, Uint32Array.of(((20 << 24) | (i << 8)) >>> 0), 24, 0, set, set);
   }
   world.settle(10_000);
@@ -148,5 +149,41 @@ t.test("a large table crosses buffers whole, for first and late members, in shar
     t.same(receiver.events, ["endOfRib"]);
     t.equal(receiver.repeated, 0);
   }
+  t.end();
+});
+
+t.test(
+  "a peer that becomes a client is told at once what reflection owes it (RFC 4456 §6)",
+  (t) => {
+    const { world, groups, key } = bench();
+    const receiver = new Receiver(NON_CLIENT.wireContext);
+    world.announce(3, PREFIX, { ...SET, localPref: 100 });
+    world.settle();
+    groups.join(key, NON_CLIENT);
+    receiver.receive(groups.pull(9, 1 << 20, NOW));
+    t.equal(receiver.routes.size, 0, "from one non-client to another");
+    world.setPeer(3, { client: true });
+    t.ok(groups.hasOutput(9, NOW));
+    receiver.receive(groups.pull(9, 1 << 20, NOW));
+    t.equal(receiver.routes.size, 1);
+    t.end();
+  },
+);
+
+t.test("a family with much to say does not starve the other", (t) => {
+  const { world, groups, key } = bench();
+  const ipv6 = world.rib.family(IPV6_UNICAST);
+  for (let i = 0; i < 200; i++)
+    world.announce(0, `10.${i}.0.0/16`, { ...SET, nextHop: undefined, med: i });
+  const set = world.intern({ ...SET, nextHop: undefined });
+  ipv6.announce(0, Uint32Array.of(0x2001_0db8, 0, 0, 0), 32, 0, set, set);
+  world.settle();
+  groups.join(key, EBGP);
+  groups.join({ ...key, family: IPV6_UNICAST }, { ...EBGP, nextHopSelf: IpAddress("fd00::99") });
+  const receiver = new Receiver(EBGP.wireContext);
+  receiver.receive(groups.pull(9, 1, NOW));
+  t.ok(receiver.routes.size > 0);
+  receiver.receive(groups.pull(9, 1, NOW));
+  t.ok([...receiver.routes.values()].some(({ prefix }) => prefix === "2001:db8::/32"));
   t.end();
 });
