@@ -1,0 +1,255 @@
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
+import { type AddressInfo, createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { waitUntil } from "../../src/lab/wait-until.ts";
+import { type EtcdCertificates, makeCertificates } from "./etcd-certificates.ts";
+import { Wire } from "./wire.ts";
+
+/**
+ * A real etcd cluster on loopback. Clients and members reach each member over a wire that a test can break, on ports that
+ * the kernel chose. Everything is in one temporary folder, and goes with `close`.
+ */
+export class EtcdCluster {
+  readonly members: readonly EtcdMember[];
+  readonly certificates: EtcdCertificates | undefined;
+  readonly folder: string;
+
+  private constructor(
+    folder: string,
+    certificates: EtcdCertificates | undefined,
+    members: readonly EtcdMember[],
+  ) {
+    this.folder = folder;
+    this.certificates = certificates;
+    this.members = members;
+  }
+
+  /** Starts a cluster; with `tls`, clients need a certificate. */
+  static async start({
+    members: count = 1,
+    tls = false,
+  }: {
+    readonly members?: number;
+    readonly tls?: boolean;
+  } = {}): Promise<EtcdCluster> {
+    const folder = mkdtempSync(join(tmpdir(), `tt${process.pid}-etcd-`));
+    const certificates = tls ? makeCertificates(folder) : undefined;
+    const ports = await freePorts(2 * count);
+    const members: EtcdMember[] = [];
+    for (let index = 0; index < count; index++) {
+      const [client = 0, peer = 0] = ports.slice(2 * index);
+      members.push(
+        await EtcdMember.prepare({ name: `m${index + 1}`, folder, certificates, client, peer }),
+      );
+    }
+    const cluster = new EtcdCluster(folder, certificates, members);
+    try {
+      await Promise.all(members.map((member) => member.start(members)));
+    } catch (error) {
+      await cluster.close();
+      throw error;
+    }
+    return cluster;
+  }
+
+  /** Endpoints over the wires. */
+  get endpoints(): readonly string[] {
+    return this.members.map(({ endpoint }) => endpoint);
+  }
+
+  /** Runs etcdctl on one member, past the wires. */
+  ctl(args: readonly string[], { member = 0 }: { readonly member?: number } = {}): string {
+    return this.member(member).ctl(args);
+  }
+
+  member(index: number): EtcdMember {
+    const member = this.members[index];
+    if (member === undefined) throw new Error(`no member ${index}`);
+    return member;
+  }
+
+  /** The member that leads now. */
+  async leader(): Promise<EtcdMember> {
+    return waitUntil("a member leads", () => this.members.find((each) => each.leads()), {
+      deadlineSeconds: 15,
+    });
+  }
+
+  /** Cuts one member off from the others; clients still reach all. */
+  isolate(member: EtcdMember): void {
+    for (const other of this.members) {
+      if (other === member) continue;
+      other.peerWire.bar(member.name);
+      member.peerWire.bar(other.name);
+    }
+  }
+
+  /** Mends all wires and wakes all members. */
+  mend(): void {
+    for (const member of this.members) {
+      member.clientWire.set("open");
+      member.peerWire.set("open");
+      member.peerWire.unbar();
+      member.signal("SIGCONT");
+    }
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.members.map((member) => member.close()));
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+type MemberOptions = {
+  readonly name: string;
+  readonly folder: string;
+  readonly certificates: EtcdCertificates | undefined;
+  readonly client: number;
+  readonly peer: number;
+};
+
+/** One etcd process and its wires. */
+export class EtcdMember {
+  readonly name: string;
+  readonly clientWire: Wire;
+  readonly peerWire: Wire;
+  readonly #options: MemberOptions;
+  #process: ChildProcess | undefined;
+  #cluster: readonly EtcdMember[] = [];
+
+  private constructor(options: MemberOptions, clientWire: Wire, peerWire: Wire) {
+    this.name = options.name;
+    this.#options = options;
+    this.clientWire = clientWire;
+    this.peerWire = peerWire;
+  }
+
+  static async prepare(options: MemberOptions): Promise<EtcdMember> {
+    const { client, peer } = options;
+    const callerOf = (request: string) => member.#callerOf(request);
+    const member: EtcdMember = new EtcdMember(
+      options,
+      await Wire.open(client),
+      await Wire.open(peer, { callerOf }),
+    );
+    return member;
+  }
+
+  get endpoint(): string {
+    return `${this.#scheme}://127.0.0.1:${this.clientWire.port}`;
+  }
+
+  get #peerUrl(): string {
+    return `http://127.0.0.1:${this.peerWire.port}`;
+  }
+
+  get #scheme(): string {
+    return this.#options.certificates === undefined ? "http" : "https";
+  }
+
+  /** Starts it, or starts it again on the data that it has. */
+  async start(cluster: readonly EtcdMember[] = this.#cluster): Promise<void> {
+    this.#cluster = cluster;
+    const { name, folder, peer, client, certificates } = this.#options;
+    const local = `${this.#scheme}://127.0.0.1:${client}`;
+    const log = openSync(join(folder, `${name}.log`), "a");
+    this.#process = spawn(
+      "etcd",
+      [
+        ...["--name", name, "--data-dir", join(folder, name)],
+        ...["--listen-client-urls", local, "--advertise-client-urls", local],
+        ...["--listen-peer-urls", `http://127.0.0.1:${peer}`],
+        ...["--initial-advertise-peer-urls", this.#peerUrl],
+        ...["--initial-cluster", cluster.map((each) => `${each.name}=${each.#peerUrl}`).join()],
+        ...["--initial-cluster-token", `tt${process.pid}`, "--logger=zap", "--log-level=warn"],
+        ...(certificates === undefined ? [] : serverFlags(certificates)),
+      ],
+      { stdio: ["ignore", log, log], env: { PATH: process.env["PATH"] } },
+    );
+    closeSync(log);
+    await waitUntil(`${name} is healthy`, () => this.ctl(["endpoint", "health"]), {
+      deadlineSeconds: 20,
+      whenLate: () => readFileSync(join(folder, `${name}.log`), "utf8").slice(-2000),
+    });
+  }
+
+  /** Runs etcdctl on this member, past its wire; returns what it prints. */
+  ctl(args: readonly string[]): string {
+    const { client, certificates } = this.#options;
+    const tls =
+      certificates === undefined
+        ? []
+        : ["--cacert", certificates.ca, "--cert", certificates.cert, "--key", certificates.key];
+    const endpoint = `${this.#scheme}://127.0.0.1:${client}`;
+    return execFileSync("etcdctl", ["--endpoints", endpoint, ...tls, ...args], {
+      encoding: "utf8",
+      env: { PATH: process.env["PATH"], ETCDCTL_API: "3" },
+      stdio: ["ignore", "pipe", "pipe"],
+      timeout: 10_000,
+    });
+  }
+
+  leads(): boolean {
+    const [status] = JSON.parse(this.ctl(["endpoint", "status", "-w", "json"])) as [EndpointStatus];
+    return status.Status.leader === status.Status.header.member_id;
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    if (this.#running) this.#process?.kill(signal);
+  }
+
+  /** Ends it without a chance to say goodbye. */
+  async kill(): Promise<void> {
+    const child = this.#process;
+    if (child === undefined || !this.#running) return;
+    const gone = once(child, "exit");
+    child.kill("SIGKILL");
+    await gone;
+  }
+
+  async close(): Promise<void> {
+    await this.kill();
+    this.clientWire.close();
+    this.peerWire.close();
+  }
+
+  get #running(): boolean {
+    const child = this.#process;
+    return child !== undefined && child.exitCode === null && child.signalCode === null;
+  }
+
+  /** Each request from member to member names the sender's address. */
+  #callerOf(request: string): string | undefined {
+    const [, urls] = /^x-peerurls: (.*?)\r?$/im.exec(request) ?? [];
+    return this.#cluster.find((each) => urls?.split(",").includes(each.#peerUrl))?.name;
+  }
+}
+
+type EndpointStatus = {
+  readonly Status: { readonly header: { readonly member_id: number }; readonly leader: number };
+};
+
+function serverFlags({ ca, serverCert, serverKey }: EtcdCertificates): string[] {
+  return [
+    ...["--cert-file", serverCert, "--key-file", serverKey],
+    ...["--trusted-ca-file", ca, "--client-cert-auth"],
+  ];
+}
+
+/** Ports that were free a moment ago: all are held until the last is found. */
+async function freePorts(count: number): Promise<number[]> {
+  const servers = Array.from({ length: count }, () => createServer().listen(0, "127.0.0.1"));
+  await Promise.all(servers.map((server) => once(server, "listening")));
+  const ports = servers.map((server) => (server.address() as AddressInfo).port);
+  await Promise.all(
+    servers.map((server) => {
+      const closed = once(server, "close");
+      server.close();
+      return closed;
+    }),
+  );
+  return ports;
+}
