@@ -22,6 +22,14 @@ type Running = {
   readonly localAddress: IpAddress;
   readonly target: UpdateTarget;
   readonly endOfRibReceived: Set<Family>;
+  /** Families in which the peer is a member of an update group. */
+  readonly joined: Set<Family>;
+};
+
+/** A family's limit was passed: the Cease that says so, and when the peer may come back. */
+export type LimitExceeded = {
+  readonly notification: NotificationMessage;
+  readonly restartAfterSeconds: number | undefined;
 };
 
 /**
@@ -46,15 +54,20 @@ export class PeerRoutes {
     this.#imports = this.#newImports();
   }
 
-  /** A session came up: facts for the decision, stale routes that must go, then the peer's share of our routes. */
-  established(parameters: SessionParameters, localAddress: IpAddress): void {
-    this.#running = this.#run(parameters, localAddress, new Set());
+  /**
+   * A session came up: facts for the decision, stale routes that must go, then the peer's share of our routes. Answers
+   * the families in which there is nothing to tell, not even End-of-RIB, by an update group.
+   */
+  established(parameters: SessionParameters, localAddress: IpAddress): readonly Family[] {
+    const running = this.#run(parameters, localAddress, { received: new Set(), joined: new Set() });
+    this.#running = running;
     this.#setFacts();
     this.#excuse(parameters);
     for (const family of this.#stale.established(parameters, this.#context.now)) {
       this.#sweep(family, "the peer did not preserve forwarding (RFC 4724 §4.2)");
     }
-    for (const family of parameters.families) this.#join(family, "join");
+    for (const family of parameters.families) this.#join(family, running);
+    return parameters.families.filter((family) => !running.joined.has(family));
   }
 
   /** The session is over. Routes stay only when the connection was lost and the peer said that it can restart. */
@@ -92,7 +105,7 @@ export class PeerRoutes {
   }
 
   /** The hot path: one UPDATE. Answers the NOTIFICATION when it was one prefix too many. */
-  readUpdate(bytes: Uint8Array, start: number, end: number): NotificationMessage | undefined {
+  readUpdate(bytes: Uint8Array, start: number, end: number): LimitExceeded | undefined {
     const running = this.#running;
     if (running === undefined) return undefined;
     const { updates, touched } = this.#context;
@@ -107,7 +120,7 @@ export class PeerRoutes {
       });
     }
     if (cursor.endOfRib !== undefined) this.#endOfRib(cursor.endOfRib, running);
-    return this.#checkLimits();
+    return this.checkLimits();
   }
 
   /** The peer asks for our routes again, or marks the ends of what it sends again. RFC 2918 §4, RFC 7313 §4. */
@@ -118,6 +131,7 @@ export class PeerRoutes {
     const { groups, rib, now } = this.#context;
     if (subtype === RefreshSubtype.request) {
       groups.refresh({ peerIndex: this.index, family });
+      this.#context.touched.add(family);
       this.#event("peer.refresh", "info", { family: formatFamily(family), direction: "out" });
     } else if (parameters.enhancedRouteRefresh && subtype === RefreshSubtype.beginning) {
       rib.family(family).markStale(this.index);
@@ -133,8 +147,8 @@ export class PeerRoutes {
     this.#imports.close();
     this.#imports = this.#newImports();
     if (this.#running === undefined) return;
-    const { parameters, localAddress, endOfRibReceived } = this.#running;
-    this.#running = this.#run(parameters, localAddress, endOfRibReceived);
+    const { parameters, localAddress, endOfRibReceived: received, joined } = this.#running;
+    this.#running = this.#run(parameters, localAddress, { received, joined });
   }
 
   /** Import rules changed: the Adj-RIB-In is judged again, without the peer's help. */
@@ -150,13 +164,16 @@ export class PeerRoutes {
 
   /** Export rules changed: what differs is sent. */
   regroup(): void {
-    for (const family of this.#families()) this.#join(family, "regroup");
+    const running = this.#running;
+    if (running === undefined) return;
+    for (const family of running.parameters.families) this.#join(family, running);
   }
 
   /** Sends everything again. */
   refreshOut(): void {
-    for (const family of this.#families()) {
+    for (const family of this.#running?.parameters.families ?? []) {
       this.#context.groups.refresh({ peerIndex: this.index, family });
+      this.#context.touched.add(family);
     }
   }
 
@@ -195,10 +212,6 @@ export class PeerRoutes {
     });
   }
 
-  #families(): readonly Family[] {
-    return this.#running?.parameters.families ?? [];
-  }
-
   #newImports(): PeerImport {
     const { config, scope, rib } = this.#context;
     return new PeerImport(this.#config, config, scope, rib.attributeSets);
@@ -207,7 +220,7 @@ export class PeerRoutes {
   #run(
     parameters: SessionParameters,
     localAddress: IpAddress,
-    endOfRibReceived: Set<Family>,
+    known: { readonly received: Set<Family>; readonly joined: Set<Family> },
   ): Running {
     const { rib } = this.#context;
     const negotiated = (family: Family) =>
@@ -215,7 +228,8 @@ export class PeerRoutes {
     return {
       parameters,
       localAddress,
-      endOfRibReceived,
+      endOfRibReceived: known.received,
+      joined: known.joined,
       target: {
         peerIndex: this.index,
         context: parameters.receive,
@@ -237,26 +251,24 @@ export class PeerRoutes {
     });
   }
 
-  #join(family: Family, how: "join" | "regroup"): void {
-    const running = this.#running;
-    if (running === undefined) return;
+  /** Makes the peer a member of the update group that its profile asks for now. */
+  #join(family: Family, { parameters, localAddress, joined }: Running): void {
     const { config: speaker, groups, touched } = this.#context;
-    const { parameters, localAddress } = running;
-    const profile = exportProfileOf({
-      config: this.#config,
-      speaker,
-      parameters,
-      family,
-      localAddress,
-    });
+    const member = { peerIndex: this.index, family };
+    const sources = { config: this.#config, speaker, parameters, family, localAddress };
+    const profile = exportProfileOf(sources);
     touched.add(family);
-    if (profile !== undefined) groups[how]({ peerIndex: this.index, family }, profile);
-    else {
-      this.#event("peer.noNextHop", "warn", {
-        family: formatFamily(family),
-        reason: "this host has no address that could be the next hop; nothing is announced",
-      });
+    if (profile !== undefined) {
+      if (joined.has(family)) groups.regroup(member, profile);
+      else groups.join(member, profile);
+      joined.add(family);
+      return;
     }
+    if (joined.delete(family)) groups.leave(member);
+    this.#event("peer.noNextHop", "warn", {
+      family: formatFamily(family),
+      reason: "this host has no address that could be the next hop; nothing is announced",
+    });
   }
 
   /**
@@ -287,7 +299,7 @@ export class PeerRoutes {
   }
 
   /** RFC 4486 §4: the bound that was passed goes into the Cease. */
-  #checkLimits(): NotificationMessage | undefined {
+  checkLimits(): LimitExceeded | undefined {
     for (const { family, maxPrefixes } of this.#config.families) {
       if (maxPrefixes === undefined) continue;
       const { limit, warnPercent } = maxPrefixes;
@@ -295,7 +307,8 @@ export class PeerRoutes {
       const fields = { family: formatFamily(family), limit, received };
       if (received > limit) {
         this.#event("prefix.limit", "error", fields);
-        return maximumPrefixesReached(family, limit);
+        const { restartAfterSeconds } = maxPrefixes;
+        return { notification: maximumPrefixesReached(family, limit), restartAfterSeconds };
       }
       const warns = received * 100 > limit * warnPercent;
       if (warns && !this.#warned.has(family)) this.#event("prefix.warning", "warn", fields);

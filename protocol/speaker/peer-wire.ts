@@ -2,13 +2,19 @@ import { NotificationCode } from "../session/notification.ts";
 import { openMessage } from "../session/open-message.ts";
 import type { EndCause, SessionAction } from "../session/session-action.ts";
 import type { SessionParameters } from "../session/session-parameters.ts";
-import { formatFamily } from "../types/family.ts";
+import { type Family, formatFamily, IPV4_UNICAST } from "../types/family.ts";
 import { Instant } from "../types/instant.ts";
 import { unreachable } from "../types/never.ts";
 import { formatRouterId } from "../types/router-id.ts";
+import { AttributeFlag } from "../wire/attribute/path-attribute.ts";
 import type { Capability } from "../wire/capability.ts";
 import { encodeMessage } from "../wire/encode-message.ts";
-import type { Message, NotificationMessage, RouteRefreshMessage } from "../wire/message.ts";
+import type {
+  Message,
+  NotificationMessage,
+  RouteRefreshMessage,
+  UpdateMessage,
+} from "../wire/message.ts";
 import { notificationText } from "../wire/notification-text.ts";
 import { DEFAULT_WIRE_CONTEXT } from "../wire/wire-context.ts";
 import { Connection } from "./connection.ts";
@@ -204,16 +210,20 @@ export class PeerWire {
       holdTimeSeconds: parameters.holdTimeSeconds,
     });
     const local = session.connection?.local?.address ?? this.#peer.config.localAddress;
-    this.#peer.routes.established(parameters, local ?? this.#peer.config.address);
+    const mute = this.#peer.routes.established(parameters, local ?? this.#peer.config.address);
+    // The peer may wait for it, whether or not we have anything to say. RFC 4724 §2.
+    for (const family of mute) this.send(session, endOfRib(family));
   }
 
   #ended(wasEstablished: boolean, cause: EndCause): void {
     const { now } = this.#context;
     const text = reasonOf(cause);
     const collision = isCollision(cause);
+    // A peer that stays away fails again and again: only news are worth a line.
+    const again = !wasEstablished && text === this.#lastError?.text;
     if (!collision) this.#lastError = { at: now, text, ...codesOf(cause) };
     const name = wasEstablished ? "peer.down" : "peer.failed";
-    const level = wasEstablished ? "warn" : collision ? "debug" : "info";
+    const level = wasEstablished ? "warn" : collision || again ? "debug" : "info";
     this.#event(name, level, { reason: text }, notificationIn(cause));
     if (wasEstablished) this.#peer.routes.ended(cause);
   }
@@ -272,6 +282,18 @@ function codesOf(cause: EndCause): Pick<LastError, "code" | "subcode" | "directi
   if (found === undefined) return {};
   const { code, subcode } = found.message;
   return { code, subcode, direction: found.direction };
+}
+
+/** The End-of-RIB marker of a family. RFC 4724 §2. */
+function endOfRib(family: Family): UpdateMessage {
+  const marker = {
+    type: "mpUnreach",
+    family,
+    withdrawn: [],
+    flags: AttributeFlag.optional,
+  } as const;
+  const attributes = family === IPV4_UNICAST ? [] : [marker];
+  return { type: "update", withdrawn: [], attributes, nlri: [], faults: [] };
 }
 
 function nextConnect(peer: Peer): Instant | undefined {

@@ -8,7 +8,7 @@ import { addSeconds, type Instant } from "../types/instant.ts";
 import type { NotificationMessage } from "../wire/message.ts";
 import type { Connection } from "./connection.ts";
 import { effectsOfChange, type FieldEffect } from "./peer-change.ts";
-import { PeerRoutes } from "./peer-routes.ts";
+import { type LimitExceeded, PeerRoutes } from "./peer-routes.ts";
 import { PeerSession } from "./peer-session.ts";
 import { PeerWire } from "./peer-wire.ts";
 import { sessionConfigOf } from "./session-config-of.ts";
@@ -126,7 +126,7 @@ export class Peer {
     if (effects.has("admin")) this.#adminChanged();
     if (effects.has("import") || effects.has("both")) this.routes.rejudge();
     if (effects.has("export") || effects.has("both")) this.routes.regroup();
-    if (effects.has("limits") && this.#held !== undefined) this.#release();
+    if (effects.has("limits")) this.#limitsChanged();
   }
 
   /** A driver's answer to `connect`, or a connection that the peer opened. */
@@ -269,12 +269,8 @@ export class Peer {
   }
 
   /** Cease 6/1, and down for the time that the family's limit says. */
-  tooManyPrefixes(notification: NotificationMessage): void {
-    const restart = this.#config.families.map(
-      ({ maxPrefixes }) => maxPrefixes?.restartAfterSeconds,
-    );
-    const seconds = restart.find((each) => each !== undefined);
-    this.hold(notification, "too many prefixes", seconds);
+  tooManyPrefixes({ notification, restartAfterSeconds }: LimitExceeded): void {
+    this.hold(notification, "too many prefixes", restartAfterSeconds);
   }
 
   #accept(connection: Connection): PeerSession | undefined {
@@ -363,6 +359,12 @@ export class Peer {
     this.#started = wasStarted;
     this.routes.remove();
     this.deadlineMoved();
+  }
+
+  #limitsChanged(): void {
+    if (this.#held !== undefined) this.#release();
+    const excess = this.isEstablished ? this.routes.checkLimits() : undefined;
+    if (excess !== undefined) this.tooManyPrefixes(excess);
   }
 
   #release(): void {

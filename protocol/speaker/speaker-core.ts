@@ -204,7 +204,11 @@ export class SpeakerCore {
       return;
     }
     const peer = this.peers.named(command.peer);
-    if (peer === undefined) return;
+    if (peer === undefined) {
+      const fields = { command: command.type, reason: "no such peer" };
+      this.context.event({ name: "operator.refused", peer: command.peer, level: "warn", fields });
+      return;
+    }
     if (command.type === "resetPeer") {
       const message = cease(CeaseSubcode.administrativeReset, command.message);
       peer.restart(message, command.message ?? "reset by an operator");

@@ -8,7 +8,7 @@ import { IpAddress } from "../../../protocol/types/ip-address.ts";
 import { Prefix } from "../../../protocol/types/prefix.ts";
 import { RouterId } from "../../../protocol/types/router-id.ts";
 import { addressOf } from "../../sim/topology.ts";
-import { announce, Bench, benchConfig, codes, END_OF_RIB, internal } from "./bench.ts";
+import { announce, Bench, benchConfig, codes, END_OF_RIB, internal, SELF } from "./bench.ts";
 
 /** Another value for each field of a peering. */
 const OTHER: { readonly [field in keyof Required<PeerConfig>]: PeerConfig[field] } = {
@@ -189,5 +189,99 @@ t.test("policies with equal content are the same policy", (t) => {
     [...effectsOfChange(before, internal(2, { importPolicy: structuredClone(ACCEPT_ALL) }))],
     [],
   );
+  t.end();
+});
+
+t.test("a limit that is lowered counts at once; one that is raised lets the peer back in", (t) => {
+  const families = (limit: number) => [
+    { family: IPV4_UNICAST, maxPrefixes: { limit, warnPercent: 75 } },
+    { family: IPV6_UNICAST },
+  ];
+  const bench = new Bench(benchConfig([internal(2, { families: families(10) })])).start();
+  const connection = bench.establish(2);
+  bench.send(connection, announce(["10.1.0.0/24", "10.2.0.0/24", "10.3.0.0/24"]));
+  bench.take(connection);
+  bench.configurePeer("h2", { families: families(2) });
+  t.equal(codes(bench.take(connection)), "6/1");
+  bench.wait(3600);
+  t.equal(bench.peer("h2").state, "Idle", "no restart was configured");
+  bench.configurePeer("h2", { families: families(20) });
+  t.equal(bench.peer("h2").state, "Connect");
+  t.end();
+});
+
+t.test(
+  "without an address of a family nothing is announced in it but End-of-RIB; an address brings the rest",
+  (t) => {
+    const bench = new Bench(benchConfig([internal(2)]));
+    const prefix = Prefix("fd65::1/128");
+    bench.start([{ prefix, kind: "workload" }]);
+    const connection = bench.establish(2);
+    const told = () =>
+      bench.speaker.routes({ table: "adj-out", family: IPV6_UNICAST, peer: "h2", limit: 9 }).routes;
+    const markers = bench
+      .take(connection)
+      .filter(
+        (message) => message.type === "update" && message.attributes[0]?.type === "mpUnreach",
+      );
+    t.equal(markers.length, 1, "End-of-RIB of IPv6");
+    t.same(told(), []);
+    t.equal(bench.events("peer.noNextHop").length, 1);
+    bench.configure({ ownAddresses: [SELF, IpAddress("fd00::1")] });
+    bench.take(connection);
+    t.match(told(), [{ prefix, attributes: { nextHop: "fd00::1" } }]);
+    t.end();
+  },
+);
+
+t.test("routes are listed page by page, each once, in all tables", (t) => {
+  const bench = new Bench(
+    benchConfig([internal(2), internal(3, { routeReflectorClient: true })], {
+      clusterId: RouterId(9),
+    }),
+  );
+  bench.start();
+  bench.reachable(addressOf(2));
+  bench.establish(3);
+  const prefixes = Array.from({ length: 57 }, (_, i) => `10.${i}.0.0/16`);
+  bench.send(bench.establish(2), announce(prefixes));
+  for (const connection of [2, 4]) bench.take(connection);
+  for (const [table, peer] of [["loc-rib"], ["adj-in", "h2"], ["adj-out", "h3"]] as const) {
+    const seen: string[] = [];
+    for (let cursor: string | undefined, pages = 0; pages < 20; pages++) {
+      const page = bench.speaker.routes({
+        table,
+        family: IPV4_UNICAST,
+        limit: 10,
+        ...(peer && { peer }),
+        ...(cursor !== undefined && { cursor }),
+      });
+      seen.push(...page.routes.map((route) => route.prefix));
+      cursor = page.cursor;
+      if (cursor === undefined) break;
+    }
+    t.same(seen.sort(), [...prefixes].sort(), table);
+  }
+  const listed = (match: "exact" | "longest" | "within", prefix: string) =>
+    bench.speaker
+      .routes({
+        table: "loc-rib",
+        family: IPV4_UNICAST,
+        limit: 100,
+        prefix: { prefix: Prefix(prefix), match },
+      })
+      .routes.map((route) => route.prefix);
+  t.same(listed("exact", "10.7.0.0/16"), ["10.7.0.0/16"]);
+  t.same(listed("exact", "10.7.0.0/17"), []);
+  t.same(listed("longest", "10.7.1.2/32"), ["10.7.0.0/16"]);
+  t.same(listed("longest", "10.0.0.0/8"), []);
+  t.equal(listed("within", "10.32.0.0/11").length, 25);
+  t.end();
+});
+
+t.test("an operator's command for a peer that does not exist is told, not thrown", (t) => {
+  const bench = new Bench(benchConfig([internal(2)])).start();
+  bench.feed({ type: "operator", command: { type: "resetPeer", peer: "nobody" } });
+  t.match(bench.events("operator.refused"), [{ peer: "nobody", level: "warn" }]);
   t.end();
 });
