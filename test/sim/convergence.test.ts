@@ -13,7 +13,7 @@ import { addressOf, fullMesh, hostConfig, ibgp, originate, workload } from "./to
 import { World } from "./world.ts";
 
 const FAILED_SEEDS: readonly number[] = [];
-const SEEDS = [...FAILED_SEEDS, ...Array.from({ length: 40 }, (_, i) => i + 1)];
+const SEEDS = [...FAILED_SEEDS, ...Array.from({ length: 60 }, (_, i) => i + 1)];
 
 /** Short, so that a history fits into minutes. */
 const TIMERS = {

@@ -35,6 +35,8 @@ export class Endpoint {
   peer: Endpoint | undefined;
   open = true;
   inFlight = 0;
+  /** What TCP will send again when the wire is mended: octets in order, and the end of them. */
+  readonly held: (Uint8Array | { readonly closed: string })[] = [];
   /** When the last octet that was sent arrives: octets of one connection never overtake one another. */
   arrival = 0;
 
@@ -57,6 +59,8 @@ export class Network {
   readonly #cut = new Set<string>();
   readonly #stalled = new Set<string>();
   readonly #ends = new Set<Endpoint>();
+  /** Ends that are closed here, with something still on the way. */
+  readonly #closing = new Set<Endpoint>();
 
   constructor(scheduler: Scheduler, random: () => number, weather: Weather) {
     this.#scheduler = scheduler;
@@ -78,8 +82,13 @@ export class Network {
     this.#stalled.add(`${from.addresses[0]} ${to.addresses[0]}`);
   }
 
+  /** Mends the wire: TCP sends again what was lost. */
   mend(a: Host, b: Host): void {
-    this.#cut.delete(wire(a, b));
+    if (!this.#cut.delete(wire(a, b))) return;
+    for (const end of [...this.#ends, ...this.#closing]) {
+      if (end.peer === undefined || wire(end.host, end.peer.host) !== wire(a, b)) continue;
+      for (const lost of end.held.splice(0)) this.#carry(end, lost);
+    }
   }
 
   /** Resets all connections between two hosts, as a middlebox would. */
@@ -95,8 +104,7 @@ export class Network {
       if (end.host !== host) continue;
       end.open = false;
       this.#ends.delete(end);
-      const { peer } = end;
-      if (!silent && peer !== undefined) this.#sendClose(end, peer, "reset by peer");
+      if (!silent) this.#sendClose(end, "reset by peer");
     }
   }
 
@@ -127,8 +135,8 @@ export class Network {
   send(end: Endpoint, bytes: Uint8Array): void {
     end.inFlight += bytes.length;
     const cut = this.#random() < this.weather.split ? Math.floor(this.#random() * bytes.length) : 0;
-    if (cut > 0) this.#sendPiece(end, bytes.subarray(0, cut));
-    this.#sendPiece(end, cut > 0 ? bytes.subarray(cut) : bytes);
+    if (cut > 0) this.#carry(end, bytes.subarray(0, cut));
+    this.#carry(end, cut > 0 ? bytes.subarray(cut) : bytes);
   }
 
   /** Ends the connection after what was sent. */
@@ -136,29 +144,39 @@ export class Network {
     if (!end.open) return;
     end.open = false;
     this.#ends.delete(end);
-    if (end.peer !== undefined) this.#sendClose(end, end.peer, reason);
+    this.#sendClose(end, reason);
   }
 
-  #sendPiece(end: Endpoint, bytes: Uint8Array): void {
+  #sendClose(end: Endpoint, reason: string): void {
+    this.#closing.add(end);
+    this.#carry(end, { closed: reason });
+  }
+
+  /** Brings one thing over the wire, behind what went before it. */
+  #carry(end: Endpoint, thing: Uint8Array | { readonly closed: string }): void {
     const { peer } = end;
     if (peer === undefined) return;
     end.arrival = Math.max(end.arrival, this.#scheduler.now + this.#delay());
     this.#scheduler.at(end.arrival, () => {
-      if (this.#isCut(end.host, peer.host) || this.#isStalled(end.host, peer.host)) return;
-      end.inFlight -= bytes.length;
-      if (peer.open) peer.host.received(peer, bytes);
-      if (end.open) end.host.taken(end);
+      const lost = this.#isCut(end.host, peer.host) || this.#isStalled(end.host, peer.host);
+      if (lost || end.held.length > 0) end.held.push(thing);
+      else if (thing instanceof Uint8Array) this.#deliver(end, peer, thing);
+      else this.#finish(end, peer, thing.closed);
     });
   }
 
-  #sendClose(end: Endpoint, peer: Endpoint, reason: string): void {
-    end.arrival = Math.max(end.arrival, this.#scheduler.now + this.#delay());
-    this.#scheduler.at(end.arrival, () => {
-      if (!peer.open || this.#isCut(end.host, peer.host)) return;
-      peer.open = false;
-      this.#ends.delete(peer);
-      peer.host.closed(peer, reason);
-    });
+  #deliver(end: Endpoint, peer: Endpoint, bytes: Uint8Array): void {
+    end.inFlight -= bytes.length;
+    if (peer.open) peer.host.received(peer, bytes);
+    if (end.open) end.host.taken(end);
+  }
+
+  #finish(end: Endpoint, peer: Endpoint, reason: string): void {
+    this.#closing.delete(end);
+    if (!peer.open) return;
+    peer.open = false;
+    this.#ends.delete(peer);
+    peer.host.closed(peer, reason);
   }
 
   #resetPair(end: Endpoint): void {
