@@ -1,5 +1,7 @@
 import { includes } from "./audience.ts";
 import type { BatchRecord, Run } from "./batch-encoder.ts";
+import { CatchUp } from "./catch-up.ts";
+import type { GroupMember } from "./group-member.ts";
 
 /** A run on the stream, with what is needed to tell a member that never read it what it missed. */
 type StreamedRun = {
@@ -62,18 +64,16 @@ export class GroupStream {
     return this.#runs[0]?.logPosition;
   }
 
-  /** All rows that a peer would learn of from this run on: the row, and the peer it was sent from before. */
-  forEachMissed(
-    number: number,
-    peer: number,
-    action: (row: number, previous: number) => void,
-  ): void {
-    for (let at = Math.max(number, this.#first); at < this.end(); at++) {
+  /** What is on the stream and an attached member has not read: it can learn that from the table instead. */
+  missedBy({ cursor, peerIndex }: GroupMember): CatchUp {
+    const catchUp = new CatchUp("missed", peerIndex);
+    for (let at = Math.max(cursor, this.#first); at < this.end(); at++) {
       const { run, record } = this.#runs[at - this.#first] as StreamedRun;
-      if (!includes(run.audience, peer)) continue;
+      if (!includes(run.audience, peerIndex)) continue;
       for (let i = run.from; i < run.to; i++) {
-        action(record.rows[i] as number, record.previous[i] as number);
+        catchUp.mark(record.rows[i] as number, record.previous[i] as number);
       }
     }
+    return catchUp;
   }
 }

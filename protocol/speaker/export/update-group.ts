@@ -112,7 +112,7 @@ export class UpdateGroup implements PrefixHolder {
 
   /** Takes a member over from another group: only what differs will be sent. The other group forgets it. */
   adopt(member: GroupMember, from: UpdateGroup): void {
-    const before = member.catchUp ?? from.#missed(member);
+    const before = member.catchUp ?? from.#stream.missedBy(member);
     const isTwin = this.#twin?.group === from && this.#twin.version === from.#version;
     this.#members.set(member.peerIndex, member);
     if (isTwin && before.isDone()) this.#attach(member);
@@ -348,9 +348,13 @@ export class UpdateGroup implements PrefixHolder {
     this.#version++;
   }
 
+  #isOutdated(): boolean {
+    return this.#peersVersion !== this.#rib.peers.version();
+  }
+
   /** A peer has another router id, type or role in reflection: all results may be wrong. */
   #noticePeers(): void {
-    if (this.#peersVersion === this.#rib.peers.version()) return;
+    if (!this.#isOutdated()) return;
     this.#peersVersion = this.#rib.peers.version();
     this.#exporter.forget();
     this.#reader.restart();
@@ -370,16 +374,7 @@ export class UpdateGroup implements PrefixHolder {
   }
 
   #detach(member: GroupMember): void {
-    this.#detachWith(member, this.#missed(member));
-  }
-
-  /** What is on the stream and the member has not read. */
-  #missed(member: GroupMember): CatchUp {
-    const catchUp = new CatchUp("missed", member.peerIndex);
-    this.#stream.forEachMissed(member.cursor, member.peerIndex, (row, previous) =>
-      catchUp.mark(row, previous),
-    );
-    return catchUp;
+    this.#detachWith(member, this.#stream.missedBy(member));
   }
 
   #detachWith(member: GroupMember, catchUp: CatchUp): void {

@@ -100,9 +100,15 @@ export class UpdateGroups {
    */
   pull(peerIndex: number, maxBytes: number, now: Instant): Uint8Array[] {
     const out: Uint8Array[] = [];
+    const families = this.#memberships.get(peerIndex);
     let octets = 0;
-    for (const { group, member } of this.#of(peerIndex)) {
-      if (octets < maxBytes) octets += group.pull(member, maxBytes - octets, now, out);
+    for (const membership of [...(families?.values() ?? [])]) {
+      octets += membership.group.pull(membership.member, maxBytes - octets, now, out);
+      if (octets < maxBytes) continue;
+      // The other families come first the next time, so that none of them starves.
+      families?.delete(membership.familyRib.family);
+      families?.set(membership.familyRib.family, membership);
+      break;
     }
     return out;
   }
