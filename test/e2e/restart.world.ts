@@ -69,8 +69,9 @@ t.test(
     }
     await rack.sessionsUp();
 
-    for (const monitor of monitors) {
-      t.same(await monitor.changes(), [], `no kernel route of ${monitor.node} changed`);
+    for (const { node, changes } of await Promise.all(monitors.map(read))) {
+      if (changes.length > 0) t.comment(`daemons of ${node}:\n${lab.logTails(400, node)}`);
+      t.same(changes, [], `no kernel route of ${node} changed`);
     }
     for (const stream of streams) {
       const { sent, received, lost } = await stream.stop();
@@ -79,3 +80,7 @@ t.test(
     }
   },
 );
+
+async function read(monitor: RouteMonitor) {
+  return { node: monitor.node, changes: await monitor.changes() };
+}
