@@ -92,7 +92,10 @@ export type SpeakerAction =
     }
   /** transmit(connection) has bytes now. */
   | { readonly type: "transmitReady"; readonly connection: ConnectionId }
-  /** Long work is waiting: feed `workResumed` soon. */
+  /**
+   * Decisions or other long work are waiting: feed `workResumed` soon, after the inputs that have arrived already. What
+   * was read together is then decided together, and told in one go.
+   */
   | { readonly type: "workPending" }
   /** The change log has news: readers of best routes should read. */
   | { readonly type: "bestRoutesChanged"; readonly family: Family }

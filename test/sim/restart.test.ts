@@ -118,6 +118,27 @@ t.test(
   },
 );
 
+t.test(
+  "what a restarted host does not announce again goes at its End-of-RIB, and not before",
+  (t) => {
+    const world = new World(7);
+    const hosts = fullMesh(world, 3);
+    ready(world, hosts);
+    const [a, ...others] = hosts as [SimHost, ...SimHost[]];
+    const before = marks(others);
+    a.crash();
+    a.originate(originate(workload(1, 0)));
+    world.run(5);
+    t.same(changesSince(others, before), [], "nobody knows yet");
+    a.start(restarting(a));
+    world.runUntil("sessions", () => world.allEstablished());
+    world.run(12);
+    const expected = others.map((host) => `${host.name}: - ${workload(1, 1)}`);
+    t.same(changesSince(others, before), expected);
+    t.end();
+  },
+);
+
 t.test("a host that does not come back is forgotten after its restart time", (t) => {
   const world = new World(5);
   const hosts = fullMesh(world, 3, { gracefulRestart: { restartTimeSeconds: 40 } });
