@@ -1,5 +1,5 @@
 import type { BestRouteBatch } from "../../protocol/rib/best-route-batch.ts";
-import type { Family } from "../../protocol/types/family.ts";
+import { type Family, IPV4_UNICAST, IPV6_UNICAST } from "../../protocol/types/family.ts";
 import type { IpAddress } from "../../protocol/types/ip-address.ts";
 import { parseIpAddress } from "../../protocol/types/ip-address.ts";
 import { unreachable } from "../../protocol/types/never.ts";
@@ -54,6 +54,7 @@ export class KernelLink {
   #status = NOTHING_YET;
   #interfaces: readonly InterfaceState[] = [];
   #wasReady = false;
+  #programsLearned = true;
   #batchesUnderWay = 0;
 
   constructor(options: KernelLinkOptions) {
@@ -72,17 +73,36 @@ export class KernelLink {
     });
   }
 
-  installLocal({ workloads, blackholes, staticRoutes, routeMetric }: HostState): void {
+  installLocal(host: HostState): void {
+    const { workloads, blackholes, staticRoutes, routeMetric } = host;
     const local = { workloads, blackholes, staticRoutes, routeMetric };
     this.#client.post({ type: "local", local });
+    this.#programLearned(host.programsLearnedRoutes);
   }
 
-  /** False while enough batches are under way. */
+  /** False while enough batches are under way, and on a host that keeps learned routes out of its kernel. */
   get acceptsBestRoutes(): boolean {
-    return this.#batchesUnderWay < BATCHES_UNDER_WAY;
+    return this.#programsLearned && this.#batchesUnderWay < BATCHES_UNDER_WAY;
   }
 
+  /** An empty table takes the place of what is there; afterwards nothing more is sent until it is wanted again. */
+  #programLearned(wanted: boolean): void {
+    if (this.#programsLearned === wanted) return;
+    this.#programsLearned = wanted;
+    if (wanted) {
+      this.#options.onForgotten();
+      this.#options.onAccepting();
+    } else {
+      for (const family of [IPV4_UNICAST, IPV6_UNICAST]) this.#postBatch(emptyTable(family));
+    }
+  }
+
+  /** Also when it is not accepting: before a sweep, all that is wanted must have been said. */
   installBestRoutes(batch: BestRouteBatch): void {
+    if (this.#programsLearned) this.#postBatch(batch);
+  }
+
+  #postBatch(batch: BestRouteBatch): void {
     this.#batchesUnderWay++;
     this.#client.post({ type: "bestRoutes", batch });
   }
@@ -146,10 +166,24 @@ export class KernelLink {
     this.#detail = undefined;
     this.#batchesUnderWay = 0;
     this.#options.onOwnAddresses(ownAddresses);
-    if (this.#wasReady) this.#options.onForgotten();
-    else this.#options.onReady({ preserved });
+    if (!this.#wasReady) this.#options.onReady({ preserved });
+    else if (this.#programsLearned) this.#options.onForgotten();
     this.#wasReady = true;
   }
+}
+
+/** A whole table without a route: a generation that no reader of the change log ever gives. */
+function emptyTable(family: Family): BestRouteBatch {
+  return {
+    family,
+    generation: -1,
+    complete: true,
+    count: 0,
+    addresses: new Uint32Array(0),
+    lengths: new Uint8Array(0),
+    nextHopSets: new Uint32Array(0),
+    newNextHopSets: [],
+  };
 }
 
 /** Addresses may come with their prefix length. */

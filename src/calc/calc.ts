@@ -52,6 +52,7 @@ export function computeHostState({ nodeName, resources }: CalcInput): HostState 
     workloads: local.workloads,
     blackholes: [],
     staticRoutes: bgp.staticRoutes,
+    programsLearnedRoutes: config.programClusterRoutes !== "Disabled",
     routeMetric: {
       ipv4: config.ipv4NormalRoutePriority ?? defaults.ipv4NormalRoutePriority,
       ipv6: config.ipv6NormalRoutePriority ?? defaults.ipv6NormalRoutePriority,

@@ -20,6 +20,8 @@ export type HostState = {
   readonly blackholes: readonly Prefix[];
   /** Static host routes to peers (BGPPeer reachableBy). */
   readonly staticRoutes: readonly { readonly prefix: Prefix; readonly gateway: IpAddress }[];
+  /** False on a reflector that does not forward: learned routes stay out of the kernel (programClusterRoutes: Disabled). */
+  readonly programsLearnedRoutes: boolean;
   /** Kernel metric of learned routes, by family. */
   readonly routeMetric: { readonly ipv4: number; readonly ipv6: number };
   readonly problems: readonly HostStateProblem[];

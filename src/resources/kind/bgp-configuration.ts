@@ -61,7 +61,10 @@ const spec = z.strictObject({
   localWorkloadPeeringIPV6: ipAddressOfVersion(6).optional(),
   programClusterRoutes: z
     .enum(["Enabled", "Disabled", "EnabledIPIPOnly", "EnabledNoEncapOnly"])
-    .optional(),
+    .optional()
+    .describe(
+      "Disabled keeps learned routes out of the kernel: a reflector that does not forward.",
+    ),
   ipv4NormalRoutePriority: routePriority
     .optional()
     .describe("Kernel metric of learned routes; 1024."),
