@@ -1,4 +1,5 @@
 import type { Problem } from "../api/api-types.ts";
+import { NOT_WRITTEN_YET } from "../kernel/routes/family-routes.ts";
 import type { Agent } from "./agent.ts";
 import { storeLocation } from "./agent-config.ts";
 
@@ -75,12 +76,14 @@ function kernelProblems({ kernel }: Agent): Problem[] {
           },
         ]
       : [];
-  const named = pending.slice(0, ROUTES_NAMED).map(({ route, reason }) => ({
+  // A route whose turn has not come is work, not a problem.
+  const refused = pending.filter(({ reason }) => reason !== NOT_WRITTEN_YET);
+  const named = refused.slice(0, ROUTES_NAMED).map(({ route, reason }) => ({
     component: "kernel",
     what: `${route} is not installed`,
     cause: reason,
   }));
-  const rest = pendingCount - named.length;
+  const rest = refused.length > 0 ? pendingCount - named.length : 0;
   const more: Problem[] =
     rest > 0
       ? [

@@ -19,6 +19,9 @@ import { BATCH_MESSAGES, RouteBatch, type RouteOperation } from "./route-batch.t
 import { ROW, RouteColumns } from "./route-columns.ts";
 import { RouteTargetTable } from "./route-target-table.ts";
 
+/** The reason of a route that is pending only because its turn has not come. */
+export const NOT_WRITTEN_YET = "not written yet";
+
 /** Routes of one family under one protocol number in one table. */
 export class FamilyRoutes {
   readonly version: 4 | 6;
@@ -167,7 +170,7 @@ export class FamilyRoutes {
       return this.columns.learned[row] === 0 ? undefined : "the next hop does not resolve";
     }
     if (wanted === this.columns.actual[row]) return undefined;
-    return this.#reasons.get(row) ?? "not written yet";
+    return this.#reasons.get(row) ?? NOT_WRITTEN_YET;
   }
 
   /** Writes up to `maxRoutes` differences: additions and replacements first, so that a change of metric loses nothing. */
