@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { type IpAddress, parseIpAddress } from "../../protocol/types/ip-address.ts";
+import { parseEndpoint } from "../datastore/etcd/etcd-options.ts";
 
 /**
  * What `tortied --config FILE` reads, and every default. It says who this host is and where things are; everything about
@@ -24,9 +25,50 @@ const address = z.string().transform((text, context): IpAddress => {
 
 const absolutePath = z.string().regex(/^\//, "must be an absolute path");
 
+const etcdEndpoint = z.string().superRefine((text, context) => {
+  const parsed = parseEndpoint(text);
+  if (typeof parsed === "string") context.addIssue({ code: "custom", message: parsed });
+});
+
+/** Files are read when a connection is made, so that renewed certificates need no restart. */
+const etcd = z
+  .strictObject({
+    type: z.literal("etcd"),
+    endpoints: z.array(etcdEndpoint).min(1),
+    caFile: absolutePath.optional(),
+    certFile: absolutePath.optional(),
+    keyFile: absolutePath.optional(),
+    username: z.string().min(1).optional(),
+    /** Its first line is the password, which stands nowhere else. */
+    passwordFile: absolutePath.optional(),
+  })
+  .superRefine((given, context) => {
+    const complain = (path: string, message: string) =>
+      context.addIssue({ code: "custom", path: [path], message });
+    const secure = given.endpoints.filter((endpoint) => endpoint.startsWith("https:")).length;
+    if (secure > 0 && secure < given.endpoints.length) {
+      complain("endpoints", "must be all http or all https");
+    }
+    if (given.certFile !== undefined && given.keyFile === undefined) {
+      complain("certFile", "needs keyFile");
+    }
+    if (given.keyFile !== undefined && given.certFile === undefined) {
+      complain("keyFile", "needs certFile");
+    }
+    if (given.username !== undefined && given.passwordFile === undefined) {
+      complain("username", "needs passwordFile");
+    }
+    if (given.passwordFile !== undefined && given.username === undefined) {
+      complain("passwordFile", "needs username");
+    }
+    if (secure === 0 && (given.caFile ?? given.certFile) !== undefined) {
+      complain("endpoints", "must be https where certificates are given");
+    }
+  });
+
 const datastore = z.discriminatedUnion("type", [
   z.strictObject({ type: z.literal("directory"), path: absolutePath }),
-  z.strictObject({ type: z.literal("etcd"), endpoints: z.array(z.url()).min(1) }),
+  etcd,
 ]);
 
 const listen = z.strictObject({

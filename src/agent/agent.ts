@@ -19,15 +19,16 @@ import { BgpDriver } from "../bgp/bgp-driver.ts";
 import { processClock } from "../bgp/clock.ts";
 import { nativeBgpSockets } from "../bgp/native-bgp-sockets.ts";
 import type { HostState } from "../calc/host-state.ts";
-import { DirectoryDatastore } from "../datastore/directory/directory-datastore.ts";
+import type { Datastore } from "../datastore/datastore.ts";
 import { warmThreadPool } from "../kernel/native/network-namespace.ts";
 import { version } from "../lib/version.ts";
-import type { AgentConfig } from "./agent-config.ts";
+import { type AgentConfig, storeLocation } from "./agent-config.ts";
 import { apiSourceOf } from "./agent-view.ts";
 import { EventLog, type LogDestination } from "./event-log.ts";
 import { type HeldPeers, holdPeers } from "./held-peers.ts";
 import { followHost, type HostFollowerReport } from "./host-follower.ts";
 import { KernelLink, type KernelReady } from "./kernel-link.ts";
+import { openDatastore } from "./open-datastore.ts";
 import { PeersUp } from "./peers-up.ts";
 import { StateDirectory } from "./state-directory.ts";
 
@@ -62,7 +63,7 @@ export class Agent {
   readonly #state: StateDirectory;
   readonly #peersUp: PeersUp;
   readonly #held: HeldPeers;
-  readonly #datastore: DirectoryDatastore;
+  readonly #datastore: Datastore;
   readonly #abort = new AbortController();
   readonly #pendingSweeps = new Set<Family>();
   #api: ApiServer | undefined;
@@ -94,7 +95,7 @@ export class Agent {
     this.#peersUp = new PeersUp(this.#state, () => this.speaker.peers());
     this.driver = this.#makeDriver();
     this.kernel = this.#makeKernel();
-    this.#datastore = new DirectoryDatastore({ directory: directoryOf(config) });
+    this.#datastore = openDatastore(config);
   }
 
   /** Starts everything and resolves when the API answers; sessions come up when they can. */
@@ -239,7 +240,7 @@ export class Agent {
     void followHost({
       nodeName,
       datastore: this.#datastore,
-      storeName: directoryOf(this.config),
+      storeName: storeLocation(this.config),
       signal: this.#abort.signal,
       lastKnownGood: () => this.#state.lastKnownGood(nodeName),
       onHostState: (host) => this.#onHostState(host),
@@ -332,11 +333,6 @@ export class Agent {
     this.#pendingSweeps.delete(family);
     this.kernel.sweep(family);
   }
-}
-
-function directoryOf({ datastore }: AgentConfig): string {
-  if (datastore.type === "directory") return datastore.path;
-  throw new Error("loadAgentConfig lets only directories through");
 }
 
 async function withinTime(work: Promise<void>, milliseconds: number): Promise<void> {

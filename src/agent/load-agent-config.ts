@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { type Document, LineCounter, parseDocument } from "yaml";
+import { LineCounter, parseDocument } from "yaml";
 import { explainIssue, formatPath } from "../resources/explain-issue.ts";
 import { SourceText } from "../resources/source-text.ts";
 import type { ValidationError } from "../resources/validation-error.ts";
@@ -32,7 +32,7 @@ export function parseAgentConfig(text: string, file: string): LoadedAgentConfig 
     };
   }
   const parsed = agentConfigSchema.safeParse(document.toJS() ?? {}, { reportInput: true });
-  if (parsed.success) return supported(parsed.data, document, source);
+  if (parsed.success) return { ok: true, config: parsed.data };
   const complaints = parsed.error.issues.flatMap((issue) =>
     explainIssue(issue, { schema: agentConfigSchema, unknownFields: "error" }),
   );
@@ -46,17 +46,4 @@ export function parseAgentConfig(text: string, file: string): LoadedAgentConfig 
       ...(fix !== undefined && { fix }),
     })),
   };
-}
-
-/** etcd is part of the format from the first day, so that configurations last; this version cannot use it yet. */
-function supported(config: AgentConfig, document: Document, source: SourceText): LoadedAgentConfig {
-  if (config.datastore.type !== "etcd") return { ok: true, config };
-  const error: ValidationError = {
-    severity: "error",
-    path: "datastore.type",
-    message: "etcd is not supported by this version of tortie",
-    fix: "keep the resources in a directory: {type: directory, path: /etc/tortie/cluster}",
-    place: source.placeOf(document, ["datastore", "type"], { at: undefined }),
-  };
-  return { ok: false, errors: [error] };
 }

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { nearest } from "./nearest.ts";
+import { holdsLogin } from "./source-text.ts";
 
 /** What is wrong, where within the object, and what to do: not yet joined to a file. */
 export type Complaint = {
@@ -117,7 +118,7 @@ export function isSecretPath(path: Complaint["path"]): boolean {
 function showValue(value: unknown, path: Complaint["path"]): string | undefined {
   if (isSecretPath(path)) return undefined;
   if (typeof value === "number" || typeof value === "boolean") return String(value);
-  if (typeof value !== "string") return undefined;
+  if (typeof value !== "string" || holdsLogin(value)) return undefined;
   return value.length <= 80 ? JSON.stringify(value) : undefined;
 }
 

@@ -99,7 +99,7 @@ function linesWithKeys(lines: readonly string[]): readonly boolean[] {
 const FIELD = /^[\s-]*("[^"]*"|'[^']*'|[\w./-]+)\s*:(\s|$)/;
 
 function namesKey(line: string): boolean {
-  if (/pass|secret/i.test(line)) return true;
+  if (/pass|secret/i.test(line) || holdsLogin(line)) return true;
   const words = line.match(/[A-Za-z]{6,10}/g) ?? [];
   return words.some((word) => editDistance(word.toLowerCase(), "password") <= 2);
 }
@@ -127,4 +127,9 @@ function keyText(key: unknown): string {
 function spanOf(node: Node | null | undefined): Span {
   const [start = 0, end = start] = node?.range ?? [0, 1];
   return [start, end];
+}
+
+/** "https://user:password@host". */
+export function holdsLogin(text: string): boolean {
+  return /:\/\/[^/\s]*@/.test(text);
 }

@@ -8,6 +8,7 @@ import type {
   IWatchResponse,
   KVClient,
 } from "etcd3";
+import { allowAddressOverTls } from "./address-over-tls.ts";
 import { ETCD_TIMING, type EtcdEndpoint, type EtcdOptions, readSecrets } from "./etcd-options.ts";
 
 /** Both directions of a Watch call. */
@@ -28,7 +29,9 @@ export class EtcdClient {
   /** Connects when it is first used. Loads etcd3, which takes a tenth of a second, not before it is needed. */
   static async open(endpoint: EtcdEndpoint, options: EtcdOptions): Promise<EtcdClient> {
     const { Etcd3 } = await import("etcd3");
-    return new EtcdClient(new Etcd3(clientOptions(endpoint, options)));
+    const client = new Etcd3(clientOptions(endpoint, options));
+    if (endpoint.secure) allowAddressOverTls(client);
+    return new EtcdClient(client);
   }
 
   get kv(): KVClient {

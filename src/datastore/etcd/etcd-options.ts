@@ -6,13 +6,15 @@ export type EtcdOptions = {
   /** "https://10.0.0.1:2379"; all http or all https. */
   readonly endpoints: readonly string[];
   /** Certificates of the authorities that sign the servers'; without, those that Node trusts. */
-  readonly caFile?: string;
-  readonly certFile?: string;
-  readonly keyFile?: string;
-  readonly username?: string;
+  readonly caFile?: string | undefined;
+  readonly certFile?: string | undefined;
+  readonly keyFile?: string | undefined;
+  readonly username?: string | undefined;
   /** Its first line is the password. */
-  readonly passwordFile?: string;
+  readonly passwordFile?: string | undefined;
   readonly timing?: Partial<EtcdTiming>;
+  /** Chooses the member that is asked first; many hosts with one configuration should not all ask the same. */
+  readonly random?: () => number;
 };
 
 /** Times in milliseconds, and why. */

@@ -30,11 +30,11 @@ export class EtcdTransport {
   #client: { readonly turn: number; readonly opened: Promise<EtcdClient> } | undefined;
   #closed = false;
 
-  constructor(options: EtcdOptions, random: () => number = Math.random) {
+  constructor(options: EtcdOptions) {
     this.endpoints = endpointsOf(options);
     this.timing = { ...ETCD_TIMING, ...options.timing };
     this.#options = options;
-    // Many hosts with one configuration should not all ask the first member.
+    const { random = Math.random } = options;
     this.#turn = Math.floor(random() * this.endpoints.length);
   }
 

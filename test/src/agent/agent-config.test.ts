@@ -32,6 +32,28 @@ t.test("addresses are canonical", (t) => {
   t.end();
 });
 
+const etcd = (fields: string) => `nodeName: a\ndatastore: {type: etcd, ${fields}}\n`;
+
+t.test("etcd: certificates and a login are files, and no password is ever shown", (t) => {
+  const fields = "endpoints: ['https://10.0.0.1:2379'], caFile: /ca, username: u, passwordFile: /p";
+  t.match(parseAgentConfig(etcd(fields), "f"), {
+    ok: true,
+    config: {
+      datastore: {
+        type: "etcd",
+        endpoints: ["https://10.0.0.1:2379"],
+        caFile: "/ca",
+        username: "u",
+        passwordFile: "/p",
+      },
+    },
+  });
+  const leaky = errorsOf(etcd("endpoints: ['https://u:canary@10.0.0.1:2379']"));
+  t.match(leaky, /endpoints\[0\]: must not hold a user name or password/);
+  t.notMatch(leaky, /canary/);
+  t.end();
+});
+
 t.test("what is wrong is told with its place and what to do", (t) => {
   const rows: [string, RegExp][] = [
     ["", /nodeName: is missing[\s\S]*datastore: is missing/],
@@ -55,10 +77,14 @@ t.test("what is wrong is told with its place and what to do", (t) => {
     [`${GOOD}listen: {addresses: [10.0.0.300]}\n`, /listen.addresses\[0\]: .*not an IP address/],
     [`${GOOD}listen: {port: 0}\n`, /listen.port: 0: must be at least 1/],
     [`${GOOD}  bad: [\n`, /not YAML/],
-    [
-      "nodeName: a\ndatastore: {type: etcd, endpoints: ['https://10.0.0.1:2379']}\n",
-      /2:19 {2}error {2}datastore.type: etcd is not supported by this version[\s\S]*fix: keep the resources in a directory/,
-    ],
+    [etcd("endpoints: [10.0.0.1]"), /endpoints\[0\]: .*must be a URL such as https/],
+    [etcd("endpoints: []"), /endpoints/],
+    [etcd("endpoints: ['http://a:1', 'https://b:1']"), /must be all http or all https/],
+    [etcd("endpoints: ['http://a:1'], caFile: /ca"), /must be https where certificates are given/],
+    [etcd("endpoints: ['https://a:1'], certFile: /c"), /certFile: needs keyFile/],
+    [etcd("endpoints: ['https://a:1'], keyFile: /c"), /keyFile: needs certFile/],
+    [etcd("endpoints: ['https://a:1'], username: u"), /username: needs passwordFile/],
+    [etcd("endpoints: ['https://a:1'], passwordFile: /p"), /passwordFile: needs username/],
   ];
   for (const [text, said] of rows) t.match(errorsOf(text), said);
   t.end();
