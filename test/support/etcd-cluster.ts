@@ -1,9 +1,10 @@
-import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { waitUntil } from "../../src/lab/wait-until.ts";
 import { type EtcdCertificates, makeCertificates } from "./etcd-certificates.ts";
 import { Wire } from "./wire.ts";
@@ -61,8 +62,8 @@ export class EtcdCluster {
   }
 
   /** Runs etcdctl on one member, past the wires. */
-  ctl(args: readonly string[], { member = 0 }: { readonly member?: number } = {}): string {
-    return this.member(member).ctl(args);
+  async ctl(args: readonly string[]): Promise<string> {
+    return this.member(0).ctl(args);
   }
 
   member(index: number): EtcdMember {
@@ -73,9 +74,11 @@ export class EtcdCluster {
 
   /** The member that leads now. */
   async leader(): Promise<EtcdMember> {
-    return waitUntil("a member leads", () => this.members.find((each) => each.leads()), {
-      deadlineSeconds: 15,
-    });
+    const find = async () => {
+      const leads = await Promise.all(this.members.map((member) => member.leads()));
+      return this.members.find((_, index) => leads[index]);
+    };
+    return waitUntil("a member leads", find, { deadlineSeconds: 15 });
   }
 
   /** Cuts one member off from the others; clients still reach all. */
@@ -142,6 +145,11 @@ export class EtcdMember {
     return `${this.#scheme}://127.0.0.1:${this.clientWire.port}`;
   }
 
+  /** Past the wire. */
+  get directEndpoint(): string {
+    return `${this.#scheme}://127.0.0.1:${this.#options.client}`;
+  }
+
   get #peerUrl(): string {
     return `http://127.0.0.1:${this.peerWire.port}`;
   }
@@ -153,8 +161,8 @@ export class EtcdMember {
   /** Starts it, or starts it again on the data that it has. */
   async start(cluster: readonly EtcdMember[] = this.#cluster): Promise<void> {
     this.#cluster = cluster;
-    const { name, folder, peer, client, certificates } = this.#options;
-    const local = `${this.#scheme}://127.0.0.1:${client}`;
+    const { name, folder, peer, certificates } = this.#options;
+    const local = this.directEndpoint;
     const log = openSync(join(folder, `${name}.log`), "a");
     this.#process = spawn(
       "etcd",
@@ -177,24 +185,26 @@ export class EtcdMember {
   }
 
   /** Runs etcdctl on this member, past its wire; returns what it prints. */
-  ctl(args: readonly string[]): string {
-    const { client, certificates } = this.#options;
+  async ctl(args: readonly string[]): Promise<string> {
+    const { certificates } = this.#options;
     const tls =
       certificates === undefined
         ? []
         : ["--cacert", certificates.ca, "--cert", certificates.cert, "--key", certificates.key];
-    const endpoint = `${this.#scheme}://127.0.0.1:${client}`;
-    return execFileSync("etcdctl", ["--endpoints", endpoint, ...tls, ...args], {
-      encoding: "utf8",
+    const endpoint = this.directEndpoint;
+    // Not synchronously: the wires between the members live in this process.
+    const { stdout } = await run("etcdctl", ["--endpoints", endpoint, ...tls, ...args], {
       env: { PATH: process.env["PATH"], ETCDCTL_API: "3" },
-      stdio: ["ignore", "pipe", "pipe"],
       timeout: 10_000,
     });
+    return stdout;
   }
 
-  leads(): boolean {
-    const [status] = JSON.parse(this.ctl(["endpoint", "status", "-w", "json"])) as [EndpointStatus];
-    return status.Status.leader === status.Status.header.member_id;
+  /** A member that does not answer leads nobody. */
+  async leads(): Promise<boolean> {
+    const text = await this.ctl(["endpoint", "status", "-w", "json"]).catch(() => "[]");
+    const [status] = JSON.parse(text) as EndpointStatus[];
+    return status !== undefined && status.Status.leader === status.Status.header.member_id;
   }
 
   signal(signal: NodeJS.Signals): void {
@@ -227,6 +237,8 @@ export class EtcdMember {
     return this.#cluster.find((each) => urls?.split(",").includes(each.#peerUrl))?.name;
   }
 }
+
+const run = promisify(execFile);
 
 type EndpointStatus = {
   readonly Status: { readonly header: { readonly member_id: number }; readonly leader: number };

@@ -27,7 +27,7 @@ export class Wire {
   private constructor(target: number, options: WireOptions) {
     this.#target = target;
     this.#options = options;
-    this.#server = createServer({ pauseOnConnect: true }, (socket) => void this.#accept(socket));
+    this.#server = createServer({ pauseOnConnect: true }, (socket) => this.#accept(socket));
   }
 
   static async open(target: number, options: WireOptions = {}): Promise<Wire> {
@@ -68,7 +68,13 @@ export class Wire {
     for (const connection of this.#connections) connection.become("cut");
   }
 
-  async #accept(near: Socket): Promise<void> {
+  /** Whether these bytes may pass. A kept connection may carry requests that do not name the caller before one that does. */
+  #lets(connection: WireConnection, bytes: Buffer): boolean {
+    connection.caller ??= this.#options.callerOf?.(bytes.toString("latin1"));
+    return connection.caller === undefined || !this.#barred.has(connection.caller);
+  }
+
+  #accept(near: Socket): void {
     near.on("error", () => {});
     if (this.#state === "cut") {
       near.resetAndDestroy();
@@ -78,25 +84,13 @@ export class Wire {
     const connection = new WireConnection(near, far);
     this.#connections.add(connection);
     near.on("close", () => this.#connections.delete(connection));
-    if (this.#options.callerOf !== undefined) {
-      near.resume();
-      const first: unknown[] = await once(near, "data").catch(() => []);
-      near.pause();
-      const [bytes] = first;
-      if (!Buffer.isBuffer(bytes)) return;
-      connection.caller = this.#options.callerOf(bytes.toString("latin1"));
-      if (connection.caller !== undefined && this.#barred.has(connection.caller)) {
-        connection.become("cut");
-        return;
-      }
-      far.write(bytes);
-    }
-    connection.join();
+    connection.join((bytes) => this.#lets(connection, bytes));
     connection.become(this.#state);
   }
 }
 
 class WireConnection {
+  /** Who it is, as soon as that is known. */
   caller: string | undefined;
   readonly #near: Socket;
   readonly #far: Socket;
@@ -109,8 +103,11 @@ class WireConnection {
     near.on("close", () => far.destroy());
   }
 
-  join(): void {
-    this.#near.on("data", (bytes: Buffer) => this.#far.write(bytes));
+  join(lets: (bytes: Buffer) => boolean): void {
+    this.#near.on("data", (bytes: Buffer) => {
+      if (lets(bytes)) this.#far.write(bytes);
+      else this.become("cut");
+    });
     this.#far.on("data", (bytes: Buffer) => this.#near.write(bytes));
   }
 
