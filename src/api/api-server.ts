@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { createConnection, type Socket } from "node:net";
 import { dirname } from "node:path";
 import { peerCredentials, peerIsInGroup } from "../kernel/native/peer-credentials.ts";
+import { formatExactJson } from "../lib/exact-json.ts";
 import { ApiError } from "./api-error.ts";
 import type { ApiSource } from "./api-source.ts";
 import type { ErrorReport } from "./api-types.ts";
@@ -176,7 +177,7 @@ async function readJson(request: IncomingMessage): Promise<unknown> {
 
 function send(response: ServerResponse, status: number, body: object | string): void {
   const isText = typeof body === "string";
-  const bytes = Buffer.from(isText ? body : `${JSON.stringify(body)}\n`);
+  const bytes = Buffer.from(isText ? body : `${formatExactJson(body)}\n`);
   response.writeHead(status, {
     "content-type": isText
       ? "application/openmetrics-text; version=1.0.0; charset=utf-8"
