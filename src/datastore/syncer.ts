@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { formatPath } from "../resources/explain-issue.ts";
 import { formatKey, keyOf, type Resource } from "../resources/resource.ts";
 import type { AnyResource } from "../resources/schemas.ts";
-import { validateResource } from "../resources/validate.ts";
+import { type Validated, validateResource } from "../resources/validate.ts";
 import { type Datastore, RevisionGone, type StoreProblem, type WatchBatch } from "./datastore.ts";
 
 /** What the cluster is, as far as this process knows. Every update carries the whole; `changed` says what moved. */
@@ -102,7 +102,7 @@ class SyncState {
   #put(resource: Resource): void {
     const key = formatKey(keyOf(resource));
     const known = this.#resources.get(key);
-    const validated = validateResource(resource, { unknownFields: "warning" });
+    const validated = check(resource);
     if (!validated.ok) {
       if (validated.complaints.every(({ severity }) => severity === "warning")) return;
       const said = validated.complaints.map(
@@ -144,6 +144,16 @@ class SyncState {
     const changed = this.#changed;
     this.#changed = new Set();
     return { resources: new Map(this.#resources), changed, inSync, problems };
+  }
+}
+
+/** A check that fails in itself is a bug, but one object must not keep all others from being followed. */
+function check(resource: Resource): Validated {
+  try {
+    return validateResource(resource, { unknownFields: "warning" });
+  } catch (error) {
+    const message = `cannot be checked (${(error as Error).name})`;
+    return { ok: false, complaints: [{ severity: "error", path: [], message }] };
   }
 }
 

@@ -60,3 +60,16 @@ t.test("syncer: tries again, and says that it is out of sync", async (t) => {
   t.strictSame(back.problems, []);
   abort.abort();
 });
+
+t.test("syncer: an object that cannot even be checked is kept out alone", async (t) => {
+  const strange = { ...peer("strange"), apiVersion: (2n ** 64n) as unknown as string };
+  const datastore = new MemoryDatastore([strange, peer("a")]);
+  const abort = new AbortController();
+  const updates = syncDatastore(datastore, { signal: abort.signal });
+  const first = await nextUpdate(updates, () => true);
+  t.equal(first.inSync, true);
+  t.strictSame([...first.resources.keys()], ["BGPPeer/a"]);
+  t.match(first.problems, [{ where: "BGPPeer/strange", message: /^cannot be checked/ }]);
+  abort.abort();
+  await updates.return(undefined);
+});
