@@ -41,7 +41,11 @@ function statusOf(error: unknown): { readonly code: number | undefined; readonly
   if (code === undefined) return { code: undefined, details: message };
   if (Number(code) === DEADLINE_EXCEEDED)
     return { code: DEADLINE_EXCEEDED, details: "no answer in time" };
-  return { code: Number(code), details: details ?? message };
+  // grpc-js ends some messages with a note that is empty, or repeats what was said.
+  return {
+    code: Number(code),
+    details: (details ?? message).replace(/\.? Resolution note:.*$/s, ""),
+  };
 }
 
 function fateOf(code: number | undefined, details: string): Fate {

@@ -171,9 +171,8 @@ class Asking {
       if (this.#renewed) throw error;
       this.#renewed = true;
     }
-    if (Date.now() + this.#wait < this.end) return error;
-    const message = `${error.message} (after ${this.#attempts} attempts)`;
-    throw new DatastoreError(message, { cause: error });
+    if (Date.now() + this.#wait >= this.end) throw error;
+    return error;
   }
 
   /** Another member may answer at once; only after a whole round without an answer is there a wait. */
