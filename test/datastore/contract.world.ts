@@ -117,13 +117,46 @@ t.test("what is no object is kept out alone, said, and its last good version sta
   await updates.return(undefined);
 });
 
+t.test(
+  "a write without an answer is done once, or its caller is told that it may be",
+  async (t) => {
+    await empty(cluster);
+    const [member] = cluster.members;
+    if (member === undefined) throw new Error("no member");
+    t.teardown(() => member.clientWire.set("open"));
+    const afterMute = async (write: (datastore: EtcdDatastore) => Promise<unknown>) => {
+      const endpoints = [member.endpoint, member.directEndpoint];
+      const datastore = openEtcd(t, cluster, { endpoints, timing: { attempt: 500 } });
+      await datastore.list();
+      member.clientWire.set("mute");
+      const result = await write(datastore).catch((error: Error) => error);
+      member.clientWire.set("open");
+      return result;
+    };
+    const created = await afterMute((datastore) => datastore.create(peer("a")));
+    t.match(created, { type: "written", resource: { metadata: { name: "a" } } });
+    const direct = openEtcd(t, cluster, { endpoints: [member.directEndpoint] });
+    const stored = await direct.get({ kind: "BGPPeer", name: "a" });
+    if (stored === undefined) throw new Error("not there");
+    const changed = { ...stored, spec: { ...stored.spec, asNumber: 7 } };
+    const updated = await afterMute((datastore) => datastore.update(changed));
+    t.match(String(updated), /BGPPeer\/a may have been updated/);
+    const now = await direct.get({ kind: "BGPPeer", name: "a" });
+    t.equal(now?.spec["asNumber"], 7, "it was");
+    const key = { kind: "BGPPeer", name: "a" };
+    const deleted = await afterMute((datastore) => datastore.delete(key));
+    t.match(String(deleted), /BGPPeer\/a may have been deleted/);
+    t.equal(await direct.get(key), undefined, "it was");
+  },
+);
+
 t.test("whoever has no certificate, or trusts another authority, is told so", async (t) => {
   const timing = { question: 500 };
   const { certificates } = cluster;
   if (certificates === undefined) throw new Error("no certificates");
   const endpoints = cluster.endpoints;
   const without = new EtcdDatastore({ endpoints, caFile: certificates.ca, timing });
-  await t.rejects(without.list(), DatastoreError);
+  await t.rejects(without.list(), /etcd at https:/);
   await without.close();
   const untrusting = new EtcdDatastore({
     endpoints,

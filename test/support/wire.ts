@@ -7,7 +7,9 @@ export type WireState =
   /** Connections are reset, and new ones too. */
   | "cut"
   /** Connections stay, and nothing comes through: a black hole. */
-  | "stalled";
+  | "stalled"
+  /** What the caller says comes through, and no answer does. */
+  | "mute";
 
 export type WireOptions = {
   /** Names who has connected, from the first bytes that they send. */
@@ -116,9 +118,9 @@ class WireConnection {
       this.#near.resetAndDestroy();
       this.#far.resetAndDestroy();
     }
-    for (const socket of [this.#near, this.#far]) {
-      if (state === "stalled") socket.pause();
-      else socket.resume();
-    }
+    if (state === "stalled") this.#near.pause();
+    else this.#near.resume();
+    if (state === "stalled" || state === "mute") this.#far.pause();
+    else this.#far.resume();
   }
 }
