@@ -163,13 +163,15 @@ t.test(
     const asNobody = (method: string, url: string) => {
       const program = `
         const { request } = require("node:http");
+        process.setgroups([]);
+        process.setgid(65534);
+        process.setuid(65534);
         request({ socketPath: ${JSON.stringify(path)}, method: "${method}", path: "${url}" },
           (answer) => { console.log(answer.statusCode); process.exit(); }).end();`;
-      // The socket's server is this very process, so the child must not be waited for synchronously.
+      // The socket's server is this very process, so the child must not be waited for synchronously. It becomes nobody after
+      // its start, because nobody may not be let into the folder where node lies.
       return new Promise<string>((resolve) => {
         const child = spawn(process.execPath, ["-e", program], {
-          uid: 65534,
-          gid: 65534,
           env: {},
           stdio: ["ignore", "pipe", "inherit"],
         });
