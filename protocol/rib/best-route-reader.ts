@@ -27,6 +27,7 @@ export class LocRibReader implements BestRouteReader {
   readonly #nextHops: NextHopTable;
   readonly #cursor: ChangeCursor;
   readonly #numbers = new Map<string, number>();
+  #singles: { readonly address: IpAddress | undefined; readonly number: number }[] = [];
   #newSets: NextHopSet[] = [];
   #generation = 1;
   /** Next prefix id of the walk; undefined when the walk is over. */
@@ -58,6 +59,7 @@ export class LocRibReader implements BestRouteReader {
     this.#generation++;
     this.#walk = 1;
     this.#numbers.clear();
+    this.#singles = [];
     this.#newSets = [];
     this.#cursor.skipToHead();
   }
@@ -92,7 +94,7 @@ export class LocRibReader implements BestRouteReader {
   #nextHopSet(prefix: number): number {
     const best = this.#locRib.bestRoute(prefix);
     if (best === 0 || this.#locRib.peer(best) === LOCAL_PEER) return 0;
-    if (!this.#locRib.isMultipath(best)) return this.#numberOf([this.#nextHopOf(best)]);
+    if (!this.#locRib.isMultipath(best)) return this.#numberOfOne(this.#nextHopOf(best));
     const ids: number[] = [];
     for (let at = this.#locRib.firstRoute(prefix); at !== 0; at = this.#locRib.nextRoute(at)) {
       if (!this.#locRib.isMultipath(at) || !this.#locRib.isEligible(at)) continue;
@@ -104,6 +106,16 @@ export class LocRibReader implements BestRouteReader {
 
   #nextHopOf(route: number): number {
     return this.#sets.nextHop(this.#locRib.acceptedSet(route));
+  }
+
+  /** Nearly all routes have one next hop, whose number is remembered by its id, as long as that means the same address. */
+  #numberOfOne(id: number): number {
+    const address = this.#nextHops.address(id);
+    const known = this.#singles[id];
+    if (known !== undefined && known.address === address) return known.number;
+    const number = this.#numberOf([id]);
+    this.#singles[id] = { address, number };
+    return number;
   }
 
   /** Ids of next hops are used again, addresses are not: sets are told apart by address. */

@@ -89,11 +89,15 @@ export class NextHopTable {
 
   /** Takes resolutions in; true when an entry changed in reachability or metric. */
   resolve(resolutions: readonly NextHopResolution[]): boolean {
+    const news = new Map<IpAddress, NextHopResolution>();
     for (const resolution of resolutions) {
       this.#resolutions.set(resolution.nextHop, resolution);
-      for (let id = 1; id < this.#addresses.length; id++) {
-        if (this.#addresses[id] === resolution.nextHop) this.#set(id, resolution);
-      }
+      news.set(resolution.nextHop, resolution);
+    }
+    // IPv6 next hops with different link-local companions share an address: one walk finds all, whatever came.
+    for (const [id, address] of this.#addresses.entries()) {
+      const resolution = address && news.get(address);
+      if (resolution !== undefined) this.#set(id, resolution);
     }
     return this.#anyChanged;
   }

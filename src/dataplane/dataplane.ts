@@ -71,6 +71,8 @@ export class Dataplane {
   #tracked: ReadonlySet<IpAddress> = new Set();
   #resolutionIsDirty = false;
   #localIsDirty = false;
+  /** The uplinks that the host was last set up for. */
+  #appliedUplinks: readonly string[] = [];
   #linksAreNews = false;
   #hostPending: readonly PendingChange[] = [];
   #ownRoutesPending: readonly PendingChange[] = [];
@@ -185,8 +187,7 @@ export class Dataplane {
     if (this.#localIsDirty) this.#applyHost();
     if (this.#resolutionIsDirty) this.#refreshNextHops();
     this.#reports.nextHops(added);
-    // Their interfaces may be uplinks that nobody used before.
-    this.#localIsDirty = true;
+    if (this.#hasOtherUplinks()) this.#localIsDirty = true;
     this.#wake();
   }
 
@@ -254,13 +255,22 @@ export class Dataplane {
     this.#localIsDirty = false;
     const local = this.#local;
     if (local === undefined) return;
-    const uplinks = [...this.#resolver.uplinks()].flatMap(
-      (index) => this.#links.byIndex(index)?.name ?? [],
-    );
+    const uplinks = this.#uplinks();
+    this.#appliedUplinks = uplinks;
     this.#hostPending = this.#workloads.apply({ uplinks });
     this.#resolver.setOwnRoutes(ownResolvingRoutes(local, this.#workloads.routes().reachable));
     this.#resolutionIsDirty = true;
     this.#applyOwnRoutes(local);
+  }
+
+  #uplinks(): string[] {
+    const indexes = [...this.#resolver.uplinks()];
+    return indexes.flatMap((index) => this.#links.byIndex(index)?.name ?? []).sort();
+  }
+
+  /** A new next hop seldom lies behind a new interface: a full feed brings thousands, and the host is set up once. */
+  #hasOtherUplinks(): boolean {
+    return this.#uplinks().join() !== this.#appliedUplinks.join();
   }
 
   #applyOwnRoutes(local: LocalDataplane): void {
@@ -280,8 +290,7 @@ export class Dataplane {
       (nextHop) => this.#tracked.has(nextHop) || used.has(nextHop) || gateways.has(nextHop),
     );
     if (changed.length === 0) return;
-    // Another interface may be an uplink now.
-    this.#localIsDirty = true;
+    if (this.#hasOtherUplinks()) this.#localIsDirty = true;
     this.#wake();
     this.#bestRoutes.nextHopsChanged(changed);
     this.#reports.resolutions(changed);
