@@ -1,8 +1,58 @@
 import type { Asn } from "../types/asn.ts";
 import type { RouterId } from "../types/router-id.ts";
+import type { SessionState } from "./session-state.ts";
 
 /** One end of a pair of connections between the same two speakers. */
 export type CollisionSide = { readonly routerId: RouterId; readonly asn: Asn };
+
+/** One of two connections to the same peer. */
+export type Contender = {
+  readonly state: SessionState;
+  readonly direction: "incoming" | "outgoing" | undefined;
+  /** Whether the peer's OPEN has come and waits for a decision. */
+  readonly hasOpen: boolean;
+  /** Order of events within the peer: when the connection was opened, and when the session was established. */
+  readonly openedAs: number;
+  readonly establishedAs: number;
+};
+
+/**
+ * What becomes of a connection whose OPEN has come while there is another one: it lives and the other is dumped, it is
+ * dumped itself, it takes the place of a session that a restart ended, or it waits until more is known of the other.
+ */
+export type CollisionVerdict = "wins" | "loses" | "replaces" | "waits";
+
+/**
+ * Resolves a collision. RFC 4271 §6.8, with one rule above it: once the peer has our KEEPALIVE on a connection, it may
+ * take that one for Established, and to end it then would cost all its routes (with graceful restart: on its second
+ * loss in a row, RFC 4724 §4.2). So no KEEPALIVE is sent before the choice is made, and a connection that has ours is
+ * left to the peer: either it becomes Established, or the peer, which sees the same collision, ends it.
+ */
+export function resolveCollision(
+  fresh: Contender,
+  other: Contender,
+  ends: { readonly local: CollisionSide; readonly remote: CollisionSide },
+): CollisionVerdict {
+  const { name } = other.state;
+  if (name === "Idle" || name === "Connect" || name === "Active") return "wins";
+  if (name === "Established") return againstEstablished(fresh, other);
+  // A peer opens a second connection only after it has given up the first.
+  if (fresh.direction === other.direction) {
+    return fresh.openedAs > other.openedAs ? "wins" : "loses";
+  }
+  if (name === "OpenSent" && !other.hasOpen) return "waits";
+  if (fresh.direction !== survivor(ends.local, ends.remote)) return "loses";
+  return name === "OpenConfirm" ? "waits" : "wins";
+}
+
+/**
+ * RFC 4724 §5: a peer that opens a new connection has restarted, and its old connection is dead even if nobody has told
+ * us. A connection that is older than the session is an ordinary collision, and then what is established wins.
+ */
+function againstEstablished(fresh: Contender, { state, establishedAs }: Contender) {
+  const graceful = state.name === "Established" && state.parameters.gracefulRestart !== undefined;
+  return graceful && fresh.openedAs > establishedAs ? "replaces" : "loses";
+}
 
 /**
  * Chooses the connection that survives a collision: the one that the speaker with the higher BGP Identifier opened, and

@@ -38,6 +38,13 @@ export class FrameReader {
     return true;
   }
 
+  /** What is left of the chunk, for a reader that stops in its midst; it must be pushed again. */
+  takeRest(): Uint8Array {
+    const rest = this.#chunk.subarray(this.#offset);
+    this.push(NOTHING);
+    return rest;
+  }
+
   #completeTail(limits: { readonly extendedMessage: boolean }): boolean {
     for (;;) {
       const wanted = this.#wanted();

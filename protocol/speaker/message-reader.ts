@@ -15,6 +15,21 @@ export function readMessages(peer: Peer, connection: Connection, bytes: Uint8Arr
   const session = peer.sessionOf(connection.id);
   if (session === undefined) return;
   peer.wire.counters.bytesReceived += bytes.length;
+  readOn(peer, session, connection, bytes);
+}
+
+/** Reads until the octets are used up, the connection ends, or an OPEN has to wait for the decision on another connection. */
+export function readOn(
+  peer: Peer,
+  session: PeerSession,
+  connection: Connection,
+  bytes: Uint8Array,
+): void {
+  const held = session.held();
+  if (held !== undefined) {
+    held.keep(bytes);
+    return;
+  }
   connection.frames.push(bytes);
   // An End-of-RIB or a refresh moves deadlines of routes.
   peer.deadlineMoved();
@@ -22,6 +37,11 @@ export function readMessages(peer: Peer, connection: Connection, bytes: Uint8Arr
   try {
     while (session.connection === connection && connection.frames.next(limitsOf(session))) {
       readOne(peer, session, connection);
+      const stopped = session.held();
+      if (stopped !== undefined) {
+        stopped.keep(connection.frames.takeRest());
+        return;
+      }
     }
   } catch (error) {
     if (!(error instanceof ProtocolError)) throw error;
@@ -57,7 +77,7 @@ function readOne(peer: Peer, session: PeerSession, { frames }: Connection): void
 function deliver(peer: Peer, session: PeerSession, message: Message): void {
   switch (message.type) {
     case "open":
-      peer.step(session, { type: "openReceived", open: message });
+      peer.openReceived(session, message);
       return;
     case "notification":
       peer.step(session, { type: "notificationReceived", notification: message });

@@ -5,6 +5,7 @@ import {
   type TimerName,
 } from "../session/session-state.ts";
 import { addSeconds, type Instant } from "../types/instant.ts";
+import type { OpenMessage } from "../wire/message.ts";
 import type { Connection } from "./connection.ts";
 
 /** A hold timer that is found this late was not watched: the process was busy, and what the peer sent may still be unread. */
@@ -12,6 +13,33 @@ const LATE_MILLISECONDS = 200;
 
 /** How long such a timer is given to read it. */
 const GRACE_SECONDS = 0.5;
+
+/** An OPEN that waits for the decision on another connection, and what arrived after it. */
+class HeldOpen {
+  readonly open: OpenMessage;
+  readonly until: Instant;
+  readonly #chunks: Uint8Array[] = [];
+
+  constructor(open: OpenMessage, until: Instant) {
+    this.open = open;
+    this.until = until;
+  }
+
+  /** Keeps a copy: the octets belong to the driver. */
+  keep(octets: Uint8Array): void {
+    this.#chunks.push(octets.slice());
+  }
+
+  rest(): Uint8Array {
+    const whole = new Uint8Array(this.#chunks.reduce((sum, { length }) => sum + length, 0));
+    let at = 0;
+    for (const chunk of this.#chunks) {
+      whole.set(chunk, at);
+      at += chunk.length;
+    }
+    return whole;
+  }
+}
 
 /** One state machine of a peer with the connection that belongs to it. */
 export class PeerSession {
@@ -21,13 +49,29 @@ export class PeerSession {
   openedAs = 0;
   establishedAs = 0;
   #graceGiven = false;
+  #held: HeldOpen | undefined;
 
   constructor(state: SessionState) {
     this.state = state;
   }
 
+  held(): HeldOpen | undefined {
+    return this.#held;
+  }
+
+  /** The peer's OPEN is not answered yet, and nothing after it is read. */
+  hold(open: OpenMessage, until: Instant): void {
+    this.#held = new HeldOpen(open, until);
+  }
+
+  release(): void {
+    this.#held = undefined;
+  }
+
   nextDeadline(): Instant | undefined {
-    return nextDeadline(this.state);
+    const at = nextDeadline(this.state);
+    const until = this.#held?.until;
+    return until !== undefined && (at === undefined || until < at) ? until : at;
   }
 
   /** A message arrived: the hold timer may be given grace again. */

@@ -1,12 +1,13 @@
-import { survivor } from "../session/collision.ts";
 import { step } from "../session/fsm.ts";
 import { CeaseSubcode, cease } from "../session/notification.ts";
 import type { SessionConfig } from "../session/session-config.ts";
 import type { SessionEvent } from "../session/session-event.ts";
 import { STOPPED } from "../session/session-state.ts";
 import { addSeconds, type Instant } from "../types/instant.ts";
-import type { NotificationMessage } from "../wire/message.ts";
+import type { RouterId } from "../types/router-id.ts";
+import type { NotificationMessage, OpenMessage } from "../wire/message.ts";
 import type { Connection } from "./connection.ts";
+import { decideHeld, receiveOpen } from "./open-arbiter.ts";
 import { effectsOfChange, type FieldEffect } from "./peer-change.ts";
 import { type LimitExceeded, PeerRoutes } from "./peer-routes.ts";
 import { PeerSession } from "./peer-session.ts";
@@ -15,6 +16,9 @@ import { sessionConfigOf } from "./session-config-of.ts";
 import type { PeerConfig } from "./speaker-config.ts";
 import type { SpeakerContext } from "./speaker-context.ts";
 import type { ConnectionId, TransportAddress } from "./speaker-io.ts";
+
+/** DelayOpenTime of a second connection while the first waits for its KEEPALIVE. RFC 4271 §8.1.1. */
+const OPEN_DELAY_SECONDS = 5;
 
 /** What a change of the speaker's own configuration does to a peer; words as in peer-change.ts. */
 export type SpeakerEffect = Extract<FieldEffect, "keep" | "both" | "reset"> | "none";
@@ -63,6 +67,14 @@ export class Peer {
     return this.#held;
   }
 
+  get routerId(): RouterId {
+    return this.#context.config.routerId;
+  }
+
+  get now(): Instant {
+    return this.#context.now;
+  }
+
   get isEstablished(): boolean {
     return this.#main.state.name === "Established";
   }
@@ -82,7 +94,7 @@ export class Peer {
   /** Ends all sessions and does not begin again. Without a notification the connections just close. */
   stop(notification: NotificationMessage | undefined, reason: string): void {
     this.#started = false;
-    for (const session of this.#sessions()) {
+    for (const session of this.sessions()) {
       this.step(session, { type: "stop", by: "operator", notification, reason });
     }
   }
@@ -143,7 +155,19 @@ export class Peer {
       return;
     }
     session.openedAs = ++this.#order;
-    this.step(session, { type: "tcpConnected", direction });
+    const elder = this.sessions().find((each) => each !== session);
+    // The peer must choose the connection that has our KEEPALIVE already: it learns of us on this one only if that fails.
+    const delayed = elder?.state.name === "OpenConfirm";
+    this.step(
+      session,
+      { type: "tcpConnected", direction },
+      delayed ? OPEN_DELAY_SECONDS : undefined,
+    );
+  }
+
+  /** The peer's OPEN, which must hold its own against another connection first. RFC 4271 §6.8. */
+  openReceived(session: PeerSession, open: OpenMessage): void {
+    receiveOpen(this, session, open);
   }
 
   /** The connection, or the attempt at it, failed or was closed. */
@@ -156,7 +180,7 @@ export class Peer {
 
   /** The connection is of no use any more, although TCP does not know it yet. */
   sever(reason: string): void {
-    for (const session of this.#sessions()) {
+    for (const session of this.sessions()) {
       if (session.connection !== undefined) this.step(session, { type: "tcpFailed", reason });
     }
   }
@@ -198,18 +222,24 @@ export class Peer {
     }
   }
 
+  /** One, or two until a collision is resolved. */
+  sessions(): readonly PeerSession[] {
+    return this.#extra === undefined ? [this.#main] : [this.#main, this.#extra];
+  }
+
   sessionOf(id: ConnectionId): PeerSession | undefined {
-    return this.#sessions().find((session) => session.connection?.id === id);
+    return this.sessions().find((session) => session.connection?.id === id);
   }
 
   /** Runs what is due. */
   tick(now: Instant): void {
-    for (const session of this.#sessions()) {
+    for (const session of this.sessions()) {
       for (let timer = session.dueTimer(now); timer !== undefined; timer = session.dueTimer(now)) {
         this.step(session, { type: "timerExpired", timer });
-        if (!this.#sessions().includes(session)) break;
+        if (!this.sessions().includes(session)) break;
       }
     }
+    decideHeld(this);
     this.routes.tick(now);
     this.deadlineMoved();
     if (this.#held?.until !== undefined && this.#held.until <= now) this.#release();
@@ -234,19 +264,21 @@ export class Peer {
   }
 
   /** Feeds one event to a session and does what it asks for. */
-  step(session: PeerSession, event: SessionEvent): void {
+  step(session: PeerSession, event: SessionEvent, delayOpenSeconds?: number): void {
     const { now, random } = this.#context;
     const before = session.state;
-    const { state, actions } = step(before, event, { config: this.sessionConfig(), now, random });
+    const own = this.sessionConfig();
+    const config = delayOpenSeconds === undefined ? own : { ...own, delayOpenSeconds };
+    const { state, actions } = step(before, event, { config, now, random });
     session.state = state;
     this.deadlineMoved();
     if (state.name === "Established" && before.name !== "Established") {
       session.establishedAs = ++this.#order;
     }
     for (const action of actions) this.wire.perform(session, action);
+    if (session.connection === undefined) session.release();
     this.#settle();
-    const confirmed = state.name === "OpenConfirm" && before.name !== "OpenConfirm";
-    if (confirmed && session.state === state) this.#resolveCollision(session);
+    decideHeld(this);
     this.wire.noteState(now);
   }
 
@@ -301,38 +333,6 @@ export class Peer {
     return this.#extra;
   }
 
-  /** An OPEN was accepted while there is another connection: only one may live. RFC 4271 §6.8. */
-  #resolveCollision(fresh: PeerSession): void {
-    const other = this.#sessions().find((session) => session !== fresh);
-    if (other === undefined || fresh.state.name !== "OpenConfirm") return;
-    if (other.state.name === "Established") {
-      const { parameters } = other.state;
-      // RFC 4724 §5: the peer has restarted and its old connection is dead, even if nobody has told us. A connection
-      // that is older than the session is an ordinary collision, and then what is established wins.
-      const restarted =
-        parameters.gracefulRestart !== undefined && fresh.openedAs > other.establishedAs;
-      if (restarted) {
-        this.step(other, { type: "tcpFailed", reason: "the peer opened a new connection" });
-      } else this.step(fresh, { type: "openCollisionDump" });
-      return;
-    }
-    this.step(this.#loser(fresh, other), { type: "openCollisionDump" });
-  }
-
-  #loser(fresh: PeerSession, other: PeerSession): PeerSession {
-    if (fresh.state.name !== "OpenConfirm") return other;
-    if (other.state.name !== "OpenSent" && other.state.name !== "OpenConfirm") return other;
-    if (fresh.connection?.direction === other.connection?.direction) {
-      return fresh.openedAs > other.openedAs ? other : fresh;
-    }
-    const { localAsn, peerAsn } = this.#config;
-    const direction = survivor(
-      { routerId: this.#context.config.routerId, asn: localAsn },
-      { routerId: fresh.state.parameters.peerRouterId, asn: peerAsn },
-    );
-    return fresh.connection?.direction === direction ? other : fresh;
-  }
-
   /** A session without a connection is worth keeping only as the one that tries again. */
   #settle(): void {
     const extra = this.#extra;
@@ -371,10 +371,6 @@ export class Peer {
     this.#held = undefined;
     this.deadlineMoved();
     if (this.#started) this.start();
-  }
-
-  #sessions(): readonly PeerSession[] {
-    return this.#extra === undefined ? [this.#main] : [this.#main, this.#extra];
   }
 }
 

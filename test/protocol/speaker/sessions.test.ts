@@ -1,4 +1,5 @@
 import t from "tap";
+import { CeaseSubcode, cease } from "../../../protocol/session/notification.ts";
 import { encodeMessage } from "../../../protocol/wire/encode-message.ts";
 import { DEFAULT_WIRE_CONTEXT } from "../../../protocol/wire/wire-context.ts";
 import { addressOf } from "../../sim/topology.ts";
@@ -15,6 +16,8 @@ import {
   notifications,
   openOf,
 } from "./bench.ts";
+
+const KEEPALIVE = { type: "keepalive" } as const;
 
 t.test("no OPEN is sent before originations are complete", (t) => {
   const bench = new Bench(benchConfig([internal(2)]));
@@ -149,21 +152,65 @@ t.test("a peer that takes nothing is dropped by the send hold timer (RFC 9687)",
 });
 
 t.test("collision: the connection of the higher router id lives, with 6/7 for the other", (t) => {
-  for (const n of [0, 9]) {
+  for (const [n, first] of [
+    [0, "loser"],
+    [0, "winner"],
+    [9, "loser"],
+    [9, "winner"],
+  ] as const) {
     // Host 1 is we: host 0 has a lower, host 9 a higher identifier.
     const bench = new Bench(benchConfig([internal(n)])).start();
     const ours = bench.answerDial(`h${n}`);
     const theirs = bench.incoming(addressOf(n));
     bench.take(ours);
     bench.take(theirs);
-    bench.send(theirs, openOf(n));
     const [loser, winner] = n === 0 ? [theirs, ours] : [ours, theirs];
-    t.equal(codes(bench.take(loser)), "6/7", `host ${n}`);
-    if (winner === ours) bench.send(ours, openOf(n));
-    bench.send(winner, { type: "keepalive" });
+    const order = first === "loser" ? [loser, winner] : [winner, loser];
+    for (const connection of order) {
+      // The peer believes in it and goes on; what it sends is not lost while the choice waits.
+      bench.send(connection, openOf(n), ...(connection === winner ? [KEEPALIVE] : []));
+      if (connection === order[0])
+        t.same(bench.take(connection), [], "no KEEPALIVE before the choice");
+    }
+    const last = bench.take(loser);
+    t.equal(codes(last), "6/7", `host ${n}, the ${first} first`);
+    t.notOk(
+      last.some(({ type }) => type === "keepalive"),
+      "the peer never takes the loser for Established",
+    );
     t.equal(codes(bench.take(winner)), undefined);
     t.match(bench.peer(`h${n}`), { state: "Established", lastError: undefined });
   }
+  t.end();
+});
+
+t.test("collision: a connection that has our KEEPALIVE is the peer's to end", (t) => {
+  for (const ending of ["KEEPALIVE", "NOTIFICATION", "loss"] as const) {
+    const bench = new Bench(benchConfig([internal(9)])).start();
+    const ours = bench.answerDial("h9");
+    bench.send(ours, openOf(9));
+    const theirs = bench.incoming(addressOf(9));
+    bench.send(theirs, openOf(9), KEEPALIVE);
+    t.same(bench.take(theirs), [], "not even an OPEN: the peer must not choose between the two");
+    t.equal(codes(bench.take(ours)), undefined);
+    if (ending === "KEEPALIVE") bench.send(ours, KEEPALIVE);
+    if (ending === "NOTIFICATION") bench.send(ours, cease(CeaseSubcode.collisionResolution));
+    if (ending === "loss") bench.close(ours);
+    t.match(bench.peer("h9"), { state: "Established", establishedCount: 1 }, ending);
+    t.equal(codes(bench.take(theirs)), ending === "KEEPALIVE" ? "6/7" : undefined);
+  }
+  t.end();
+});
+
+t.test("collision: a connection on which nothing comes is not waited for", (t) => {
+  const bench = new Bench(benchConfig([internal(9)])).start();
+  const ours = bench.answerDial("h9");
+  const theirs = bench.incoming(addressOf(9));
+  bench.send(theirs, openOf(9), KEEPALIVE);
+  t.equal(bench.peer("h9").state, "OpenSent");
+  bench.wait(5);
+  t.equal(codes(bench.take(ours)), "6/7");
+  t.equal(bench.peer("h9").state, "Established");
   t.end();
 });
 
