@@ -1,7 +1,7 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
-import { type AddressInfo, createServer } from "node:net";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -251,17 +251,27 @@ function serverFlags({ ca, serverCert, serverKey }: EtcdCertificates): string[] 
   ];
 }
 
-/** Ports that were free a moment ago: all are held until the last is found. */
+/** Below the ports that the kernel gives to outgoing connections: one of those may take a free port at any moment. */
+const FIRST_PORT = 20_000;
+const PORTS = 10_000;
+
+/** Ports that nobody listens on; two processes begin their search at different places. */
 async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer().listen(0, "127.0.0.1"));
-  await Promise.all(servers.map((server) => once(server, "listening")));
-  const ports = servers.map((server) => (server.address() as AddressInfo).port);
-  await Promise.all(
-    servers.map((server) => {
-      const closed = once(server, "close");
-      server.close();
-      return closed;
-    }),
-  );
+  const ports: number[] = [];
+  for (let i = 0; ports.length < count && i < PORTS; i++) {
+    const port = FIRST_PORT + ((process.pid * 37 + i) % PORTS);
+    if (await isFree(port)) ports.push(port);
+  }
   return ports;
+}
+
+async function isFree(port: number): Promise<boolean> {
+  const server = createServer();
+  const outcome = new Promise<boolean>((resolve) => {
+    server.once("error", () => resolve(false)).listen(port, "127.0.0.1", () => resolve(true));
+  });
+  if (!(await outcome)) return false;
+  server.close();
+  await once(server, "close");
+  return true;
 }
