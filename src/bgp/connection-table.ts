@@ -13,6 +13,8 @@ import { tcpOptionsOf } from "./transport-options.ts";
 /** Connections beyond these, for each peer and in all, are closed unheard: a flood must not cost more than a socket. */
 const CONNECTIONS_PER_PEER = 4;
 const SPARE_CONNECTIONS = 16;
+/** So much later the Speaker hears of writes that the kernel took at once; only its send hold timers, of minutes, ask. */
+const TAKEN_MILLISECONDS = 100;
 
 export type ConnectionTableOptions = {
   readonly sockets: BgpSockets;
@@ -30,6 +32,8 @@ export class ConnectionTable {
   /** Closed for the Speaker, still delivering their last words. */
   readonly #lingering = new Set<Connection>();
   readonly #ready = new Set<Connection>();
+  readonly #taken = new Set<Connection>();
+  #takenTimer: NodeJS.Timeout | undefined;
   readonly #handlers: ConnectionHandlers;
   #peers = new Map<string, PeerConfig>();
   #nextIncoming = 2;
@@ -142,6 +146,7 @@ export class ConnectionTable {
 
   /** Drops everything at once. */
   abort(): void {
+    clearTimeout(this.#takenTimer);
     for (const id of [...this.#open.keys()]) this.close(id, "abort");
     for (const connection of this.#lingering) connection.drop();
   }
@@ -166,7 +171,23 @@ export class ConnectionTable {
     if (connection === undefined) return;
     this.#open.delete(id);
     this.#ready.delete(connection);
+    this.#taken.delete(connection);
     this.#checkEmpty();
+  }
+
+  /** An input for every write would double the work of a lone change, and come between it and the next one. */
+  #rememberTaken(connection: Connection): void {
+    this.#taken.add(connection);
+    this.#takenTimer ??= setTimeout(() => this.#tellTaken(), TAKEN_MILLISECONDS);
+  }
+
+  /** A later write that still waits must not count as done: its own `transmitted` comes. RFC 9687. */
+  #tellTaken(): void {
+    this.#takenTimer = undefined;
+    for (const connection of this.#taken) {
+      if (!connection.isWriting) this.#handlers.transmitted(connection);
+    }
+    this.#taken.clear();
   }
 
   #checkEmpty(): void {
@@ -186,6 +207,7 @@ export class ConnectionTable {
         }),
       received: ({ id }, bytes) => feed({ type: "bytesReceived", connection: id, bytes }),
       transmitted: ({ id }) => feed({ type: "transmitted", connection: id }),
+      taken: (connection) => this.#rememberTaken(connection),
       ended: ({ id, opened }, reason) =>
         feed({
           type: opened ? "connectionClosed" : "connectionFailed",

@@ -18,6 +18,8 @@ export type ConnectionHandlers = {
   readonly opened: (connection: Connection) => void;
   readonly received: (connection: Connection, bytes: Uint8Array) => void;
   readonly transmitted: (connection: Connection) => void;
+  /** The kernel took a write at once, as it does unless the peer is slow. */
+  readonly taken: (connection: Connection) => void;
   readonly ended: (connection: Connection, reason: string) => void;
   /** The socket is gone for good, also after `close`. */
   readonly gone: (connection: Connection) => void;
@@ -28,7 +30,6 @@ export class Connection {
   readonly id: ConnectionId;
   readonly #socket: Socket;
   readonly #handlers: ConnectionHandlers;
-  readonly #onWritten: (error?: Error | null) => void;
   #opened: boolean;
   #closed = false;
   #error: string | undefined;
@@ -39,9 +40,6 @@ export class Connection {
     this.#socket = socket;
     this.#handlers = handlers;
     this.#opened = !socket.connecting;
-    this.#onWritten = (error) => {
-      if (!error && !this.#closed) handlers.transmitted(this);
-    };
     socket.on("connect", () => this.#onConnect());
     socket.on("data", (bytes: Buffer) => this.#onData(bytes));
     socket.on("error", (error: NodeJS.ErrnoException) => {
@@ -64,6 +62,11 @@ export class Connection {
 
   get remote(): TransportAddress {
     return transportAddress(this.#socket.remoteAddress, this.#socket.remotePort);
+  }
+
+  /** True while the kernel has not taken all that was written. */
+  get isWriting(): boolean {
+    return this.#socket.writableLength > 0;
   }
 
   /** The driver has processed `octets` of what was received: reading may go on. */
@@ -115,14 +118,20 @@ export class Connection {
 
   #write(buffers: readonly Uint8Array[]): number {
     let octets = 0;
+    let waits = false;
+    const onWritten = (error?: Error | null) => {
+      if (waits && !error && !this.#closed) this.#handlers.transmitted(this);
+    };
     this.#socket.cork();
     for (const [i, buffer] of buffers.entries()) {
       octets += buffer.length;
       // One callback for the slice: the last buffer is written last.
       if (i < buffers.length - 1) this.#socket.write(buffer);
-      else this.#socket.write(buffer, this.#onWritten);
+      else this.#socket.write(buffer, onWritten);
     }
     this.#socket.uncork();
+    waits = this.isWriting;
+    if (!waits) this.#handlers.taken(this);
     return octets;
   }
 
