@@ -46,11 +46,15 @@ export class LocRibReader implements BestRouteReader {
   read(maxPrefixes: number): BestRouteBatch | undefined {
     if (this.#cursor.isLapped() || this.#numbers.size > MAX_NEXT_HOP_SETS) this.restart();
     if (this.#walk === undefined && !this.#cursor.isBehind()) return undefined;
-    const batch = new BatchColumns(maxPrefixes, this.#locRib.words);
-    if (this.#walk !== undefined) return this.#readWalk(this.#walk, batch);
+    const { words } = this.#locRib;
+    if (this.#walk !== undefined) {
+      return this.#readWalk(this.#walk, new BatchColumns(maxPrefixes, words));
+    }
+    // A lone change is not worth columns for thousands.
+    const batch = new BatchColumns(Math.min(maxPrefixes, this.#cursor.unread()), words);
     for (let prefix = this.#cursor.next(); prefix > NO_CHANGE; prefix = this.#cursor.next()) {
       this.#append(batch, prefix, this.#nextHopSet(prefix));
-      if (batch.count === maxPrefixes) break;
+      if (batch.count === batch.capacity) break;
     }
     return batch.count === 0 ? undefined : this.#finish(batch, true);
   }

@@ -126,6 +126,11 @@ export class ChangeCursor {
     return this.#position < this.#log.head();
   }
 
+  /** Entries that were not read yet, be they of interest or not. */
+  unread(): number {
+    return this.#log.head() - this.#position;
+  }
+
   position(): number {
     return this.#position;
   }
