@@ -84,7 +84,7 @@ function timerExpired(state: Connecting, timer: TimerName, context: StepContext)
   switch (timer) {
     case "connectRetry": {
       // Event 9: whatever was tried is dropped, and tried anew.
-      const next = dial(state.failures, context);
+      const next = dial(state, context);
       const pending = state.name === "Connect" || isConnected(state);
       return pending
         ? { state: next.state, actions: [{ type: "disconnect", mode: "abort" }, ...next.actions] }
@@ -92,7 +92,7 @@ function timerExpired(state: Connecting, timer: TimerName, context: StepContext)
     }
     case "delayOpen":
       // Event 12 of a timer that does not run is an echo of one that was stopped.
-      return isConnected(state) ? openSent(state.failures, context) : { state, actions: [] };
+      return isConnected(state) ? openSent(state, context) : { state, actions: [] };
     case "hold":
     case "keepalive":
     case "idleHold":
@@ -107,7 +107,7 @@ function timerExpired(state: Connecting, timer: TimerName, context: StepContext)
 function tcpConnected(state: Connecting, context: StepContext): Transition {
   const { config, now } = context;
   if (isConnected(state)) return { state, actions: [] };
-  if (config.delayOpenSeconds === 0) return openSent(state.failures, context);
+  if (config.delayOpenSeconds === 0) return openSent(state, context);
   const delayOpenAt = addSeconds(now, config.delayOpenSeconds);
   return {
     state: { ...state, transport: { type: "delayingOpen", delayOpenAt } },

@@ -113,7 +113,9 @@ export function notified(
   context: StepContext,
 ): Transition {
   const cause = { type: "notificationReceived", notification: event.notification } as const;
-  const counts = !isVersionError(event.notification);
+  const { code, subcode } = event.notification;
+  const collided = code === NotificationCode.cease && subcode === CeaseSubcode.collisionResolution;
+  const counts = !isVersionError(event.notification) && !collided;
   return fall(state, { cause, blame: "none", counts }, context);
 }
 

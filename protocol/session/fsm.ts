@@ -79,5 +79,6 @@ function stepIdle(state: Idle, event: SessionEvent, context: StepContext): Trans
 }
 
 function begin(mode: "active" | "passive", failures: number, context: StepContext): Transition {
-  return mode === "passive" ? listen(failures, undefined, context) : dial(failures, context);
+  const fresh = { failures, attempts: 0 };
+  return mode === "passive" ? listen(fresh, undefined, context) : dial(fresh, context);
 }

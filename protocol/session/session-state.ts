@@ -6,7 +6,8 @@ import type { SessionParameters } from "./session-parameters.ts";
  * The state of one session. Each variant carries only what is valid in it: Idle has nowhere to put a connection, and only
  * OpenConfirm and Established know what was negotiated. Timers are deadlines. RFC 4271 §8.2.2.
  *
- * `failures` counts what went wrong in a row and drives the idle-hold back-off (DampPeerOscillations, RFC 4271 §8.1.1).
+ * `failures` counts what went wrong in a row and drives the idle-hold back-off (DampPeerOscillations, RFC 4271 §8.1.1);
+ * `attempts` counts connections that did not come about since Idle: the first are tried again quickly.
  */
 export type SessionState = Idle | Connect | Active | OpenSent | OpenConfirm | Established;
 
@@ -23,6 +24,7 @@ export type Idle = {
 export type Connect = {
   readonly name: "Connect";
   readonly failures: number;
+  readonly attempts: number;
   readonly transport:
     | { readonly type: "dialling"; readonly connectRetryAt: Instant }
     | DelayingOpen;
@@ -32,6 +34,7 @@ export type Connect = {
 export type Active = {
   readonly name: "Active";
   readonly failures: number;
+  readonly attempts: number;
   readonly transport:
     | { readonly type: "listening"; readonly connectRetryAt: Instant | undefined }
     | DelayingOpen;
@@ -42,6 +45,7 @@ export type DelayingOpen = { readonly type: "delayingOpen"; readonly delayOpenAt
 export type OpenSent = {
   readonly name: "OpenSent";
   readonly failures: number;
+  readonly attempts: number;
   readonly holdAt: Instant;
 };
 

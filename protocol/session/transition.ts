@@ -11,18 +11,34 @@ const LARGE_HOLD_SECONDS = 240;
 /** Beyond this many doublings the idle hold has long reached its maximum. */
 const MAX_DOUBLINGS = 16;
 
+/** So often a connection that did not come about is tried again after so many seconds, if not even sooner. */
+const QUICK_ATTEMPTS = 10;
+const QUICK_SECONDS = 1;
+
+/** A session that was up for so long and then lost its connection was not refused: the peer restarts, or the wire broke. */
+const STEADY_SECONDS = 2;
+
+/** How long such a session stays in Idle. */
+const COMEBACK_SECONDS = 0.5;
+
+/** What went wrong so far (session-state.ts). */
+type Tries = { readonly failures: number; readonly attempts: number };
+
 /** A period with jitter: a factor between 0.75 and 1. RFC 4271 §10. */
 export function jittered(seconds: number, random: () => number): number {
   return seconds * (0.75 + 0.25 * random());
 }
 
-/** Dials: Connect with its retry timer. */
-export function dial(failures: number, context: StepContext): Transition {
+/** Dials: Connect with its retry timer. RFC 4271 §8.1.3. */
+export function dial({ failures, attempts }: Tries, context: StepContext): Transition {
+  const { config, now, random } = context;
+  const connectRetryAt = addSeconds(now, jittered(config.connectRetrySeconds, random));
   return {
     state: {
       name: "Connect",
       failures,
-      transport: { type: "dialling", connectRetryAt: connectRetryAt(context) },
+      attempts,
+      transport: { type: "dialling", connectRetryAt },
     },
     actions: [{ type: "connect" }],
   };
@@ -30,7 +46,7 @@ export function dial(failures: number, context: StepContext): Transition {
 
 /** Listens: Active, with a retry timer unless the session is passive. */
 export function listen(
-  failures: number,
+  { failures, attempts }: Tries,
   retryAt: Instant | undefined,
   { config }: StepContext,
 ): Transition {
@@ -38,6 +54,7 @@ export function listen(
     state: {
       name: "Active",
       failures,
+      attempts,
       transport: { type: "listening", connectRetryAt: config.passive ? undefined : retryAt },
     },
     actions: [],
@@ -45,10 +62,12 @@ export function listen(
 }
 
 /** Event 18 before OpenConfirm: the connection, or the attempt at one, failed; listen, and dial again in a while. */
-export function listenAgain(state: SessionState, reason: string, context: StepContext): Transition {
+export function listenAgain(tries: Tries, reason: string, context: StepContext): Transition {
   const cause = { type: "connectionLost", reason } as const;
+  const attempts = tries.attempts + 1;
+  const retryAt = retryAfter(attempts, context);
   return {
-    state: listen(state.failures, connectRetryAt(context), context).state,
+    state: listen({ ...tries, attempts }, retryAt, context).state,
     actions: [
       { type: "disconnect", mode: "abort" },
       { type: "ended", wasEstablished: false, cause },
@@ -56,15 +75,18 @@ export function listenAgain(state: SessionState, reason: string, context: StepCo
   };
 }
 
-/** When to dial again. RFC 4271 §8.1.3. */
-export function connectRetryAt({ config, now, random }: StepContext): Instant {
-  return addSeconds(now, jittered(config.connectRetrySeconds, random));
+/** When to dial again: quickly at first, because a peer that refuses is most often one that is starting. RFC 4271 §8.1.3. */
+function retryAfter(attempts: number, { config, now, random }: StepContext): Instant {
+  const { connectRetrySeconds } = config;
+  const seconds =
+    attempts > QUICK_ATTEMPTS ? connectRetrySeconds : Math.min(QUICK_SECONDS, connectRetrySeconds);
+  return addSeconds(now, jittered(seconds, random));
 }
 
 /** Sends the OPEN and waits for the peer's. */
-export function openSent(failures: number, { now }: StepContext): Transition {
+export function openSent({ failures, attempts }: Tries, { now }: StepContext): Transition {
   return {
-    state: { name: "OpenSent", failures, holdAt: addSeconds(now, LARGE_HOLD_SECONDS) },
+    state: { name: "OpenSent", failures, attempts, holdAt: addSeconds(now, LARGE_HOLD_SECONDS) },
     actions: [{ type: "sendOpen" }],
   };
 }
@@ -74,7 +96,7 @@ export type Fall = {
   readonly cause: EndCause;
   /** `peer`: its crime, it waits outside. `none`: something failed, come back any time. `operator`: no start by itself. */
   readonly blame: "peer" | "none" | "operator";
-  /** Version errors and lost connections of good sessions do not lengthen the back-off. */
+  /** Version errors, collisions and lost connections of good sessions do not lengthen the back-off. */
   readonly counts: boolean;
 };
 
@@ -98,15 +120,17 @@ export function fall(
   if (blame === "operator") {
     return { state: { name: "Idle", failures: 0, idleHoldAt: undefined, accepts: false }, actions };
   }
-  const failures = earlierFailures(state, context) + (counts ? 1 : 0);
+  const { config, now, random } = context;
+  const steady = cause.type === "connectionLost" && wasUpFor(state, STEADY_SECONDS, now);
+  const failures = steady ? 0 : earlierFailures(state, context) + (counts ? 1 : 0);
+  const seconds = steady
+    ? Math.min(COMEBACK_SECONDS, config.idleHoldSeconds.initial)
+    : idleHoldSeconds(failures, config);
   return {
     state: {
       name: "Idle",
       failures,
-      idleHoldAt: addSeconds(
-        context.now,
-        jittered(idleHoldSeconds(failures, context.config), context.random),
-      ),
+      idleHoldAt: addSeconds(now, jittered(seconds, random)),
       accepts: blame === "none",
     },
     actions,
@@ -134,8 +158,9 @@ export function idleHoldSeconds(
 
 /** A session that held longer than the longest back-off has proved itself: what failed before it is forgotten. */
 function earlierFailures(state: SessionState, { config, now }: StepContext): number {
-  const proven =
-    state.name === "Established" &&
-    now >= addSeconds(state.establishedAt, config.idleHoldSeconds.max);
-  return proven ? 0 : state.failures;
+  return wasUpFor(state, config.idleHoldSeconds.max, now) ? 0 : state.failures;
+}
+
+function wasUpFor(state: SessionState, seconds: number, now: Instant): boolean {
+  return state.name === "Established" && now >= addSeconds(state.establishedAt, seconds);
 }

@@ -329,7 +329,7 @@ export class Peer {
     if (older !== undefined) this.step(older, { type: "openCollisionDump" });
     const { failures } = this.#main.state;
     const transport = { type: "listening", connectRetryAt: undefined } as const;
-    this.#extra = new PeerSession({ name: "Active", failures, transport });
+    this.#extra = new PeerSession({ name: "Active", failures, attempts: 0, transport });
     return this.#extra;
   }
 

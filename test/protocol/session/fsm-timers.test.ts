@@ -8,8 +8,11 @@ import {
 } from "../../../protocol/session/session-state.ts";
 import { idleHoldSeconds } from "../../../protocol/session/transition.ts";
 import { addSeconds } from "../../../protocol/types/instant.ts";
+import { ProtocolError } from "../../../protocol/wire/protocol-error.ts";
 import { BAD_OPEN, CONFIG, context, later, NOW, PEER_OPEN, STATES } from "./session-fixtures.ts";
 
+const LOST = { type: "tcpFailed", reason: "reset" } as const;
+const UPDATE_ERROR = new ProtocolError({ code: 3, subcode: 1, reason: "list" });
 const shutdown = cease(CeaseSubcode.administrativeShutdown);
 const stop = { type: "stop", reason: "test" } as const;
 
@@ -69,13 +72,52 @@ t.test("FSM: the idle hold doubles with each failure, and a proven session start
   for (let i = 0; i < 4; i++) {
     state = step(state, { type: "openReceived", open: BAD_OPEN }, context).state;
     waits.push(((nextDeadline(state) ?? 0) - NOW) / 1000);
-    state = { name: "OpenSent", failures: state.failures, holdAt: later };
+    state = { name: "OpenSent", failures: state.failures, attempts: 0, holdAt: later };
   }
   t.same(waits, [5, 10, 20, 30]);
   const proven: SessionState = { ...STATES.established, failures: 9 };
-  const lost = { type: "tcpFailed", reason: "reset" } as const;
-  t.equal(step(proven, lost, { ...context, now: later }).state.failures, 1);
-  t.equal(step(proven, lost, context).state.failures, 10, "a young session has proved nothing");
+  const error = { type: "messageError", part: "update", error: UPDATE_ERROR } as const;
+  t.equal(step(proven, error, { ...context, now: later }).state.failures, 1);
+  t.equal(step(proven, error, context).state.failures, 10, "a young session has proved nothing");
+  t.end();
+});
+
+t.test(
+  "FSM: a steady session that loses its connection comes back at once, a flapping one backs off",
+  (t) => {
+    const up: SessionState = { ...STATES.established, failures: 2 };
+    const after = (seconds: number) => {
+      const now = addSeconds(NOW, seconds);
+      const { state } = step(up, LOST, { ...context, now });
+      return [state.failures, ((nextDeadline(state) ?? 0) - now) / 1000];
+    };
+    t.same(after(1), [3, 20]);
+    t.same(after(2), [0, 0.5]);
+    const collision = cease(CeaseSubcode.collisionResolution);
+    const ended = step(
+      STATES.openConfirm,
+      { type: "notificationReceived", notification: collision },
+      context,
+    );
+    t.equal(ended.state.failures, 0, "a collision is nobody's failure");
+    t.end();
+  },
+);
+
+t.test("FSM: a refused connection is tried again every second, later as configured", (t) => {
+  let state: SessionState = STATES.connect;
+  const waits: number[] = [];
+  for (let i = 0; i < 12; i++) {
+    state = step(state, LOST, context).state;
+    t.equal(state.name, "Active");
+    waits.push(((nextDeadline(state) ?? 0) - NOW) / 1000);
+    state = step(state, { type: "timerExpired", timer: "connectRetry" }, context).state;
+    t.equal(((nextDeadline(state) ?? 0) - NOW) / 1000, 5, "the attempt itself has its full time");
+    // A peer that accepts and closes at once is not dialled every second for ever.
+    if (i % 2 === 0)
+      state = step(state, { type: "tcpConnected", direction: "outgoing" }, context).state;
+  }
+  t.same(waits, [...Array(10).fill(1), 5, 5]);
   t.end();
 });
 

@@ -51,16 +51,18 @@ export const STATES = {
   connect: {
     name: "Connect",
     failures: 0,
+    attempts: 0,
     transport: { type: "dialling", connectRetryAt: later },
   },
-  connectDelay: { name: "Connect", failures: 0, transport: delaying },
+  connectDelay: { name: "Connect", failures: 0, attempts: 0, transport: delaying },
   active: {
     name: "Active",
     failures: 0,
+    attempts: 0,
     transport: { type: "listening", connectRetryAt: later },
   },
-  activeDelay: { name: "Active", failures: 0, transport: delaying },
-  openSent: { name: "OpenSent", failures: 0, holdAt: later },
+  activeDelay: { name: "Active", failures: 0, attempts: 0, transport: delaying },
+  openSent: { name: "OpenSent", failures: 0, attempts: 0, holdAt: later },
   openConfirm: { ...negotiated, name: "OpenConfirm" },
   established: { ...negotiated, name: "Established", establishedAt: NOW },
 } as const satisfies { readonly [name: string]: SessionState };
