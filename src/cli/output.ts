@@ -22,6 +22,6 @@ export async function formatOutput(
 
 /** The library is loaded only when it is needed: it costs a third of the program's start. */
 export async function toYaml(value: unknown): Promise<string> {
-  const { stringify } = await import("yaml");
-  return stringify(value, { lineWidth: 0, aliasDuplicateObjects: false });
+  const { yamlText } = await import("./yaml-text.ts");
+  return yamlText(value);
 }

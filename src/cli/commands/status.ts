@@ -49,7 +49,7 @@ function wideLines({ loop, kernel }: StatusReport): [string, string | undefined]
   return [
     [
       "Event loop",
-      `p50 ${loop.lagP50Milliseconds} ms  p99 ${loop.lagP99Milliseconds} ms  max ${loop.lagMaxMilliseconds} ms  long slices ${loop.longSlices}`,
+      `p50 ${tenths(loop.lagP50Milliseconds)} ms  p99 ${tenths(loop.lagP99Milliseconds)} ms  max ${tenths(loop.lagMaxMilliseconds)} ms  long slices ${loop.longSlices}`,
     ],
     [
       "Kernel pace",
@@ -59,6 +59,10 @@ function wideLines({ loop, kernel }: StatusReport): [string, string | undefined]
     ["Unresolved", kernel && (kernel.unresolvedNextHops.join(" ") || "none")],
     ["Interfaces", links?.join("  ")],
   ];
+}
+
+function tenths(milliseconds: number): number {
+  return Math.round(milliseconds * 10) / 10;
 }
 
 function problemsText(problems: readonly Problem[]): string {

@@ -2,6 +2,8 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { build } from "esbuild";
 import t from "tap";
 import { parseAgentConfig } from "../../../src/agent/load-agent-config.ts";
 import { COMMANDS } from "../../../src/cli/commands.ts";
@@ -50,4 +52,24 @@ t.test("the unit is one that systemd understands", (t) => {
 t.test("the example configuration is a valid one", (t) => {
   t.match(parseAgentConfig(readPackaging("tortied.yaml"), "tortied.yaml"), { ok: true });
   t.end();
+});
+
+t.test("bundled, the answer is YAML as well", async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), "tortie-bundle-"));
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+  await build({
+    entryPoints: [join(import.meta.dirname, "../../../src/cli/output.ts")],
+    outdir: folder,
+    outExtension: { ".js": ".mjs" },
+    bundle: true,
+    splitting: true,
+    format: "esm",
+    platform: "node",
+    banner: {
+      js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);',
+    },
+  });
+  const bundled = await import(pathToFileURL(join(folder, "output.mjs")).href);
+  const text = await bundled.formatOutput("yaml", { items: [1] }, () => "a table");
+  t.equal(text, "items:\n  - 1\n");
 });

@@ -1,0 +1,9 @@
+import { stringify } from "yaml";
+
+/**
+ * A value as YAML. In a file of its own, so that it can be loaded when it is needed: a package in CommonJS that is imported
+ * by `import()` itself has no named exports once it is bundled.
+ */
+export function yamlText(value: unknown): string {
+  return stringify(value, { lineWidth: 0, aliasDuplicateObjects: false });
+}
