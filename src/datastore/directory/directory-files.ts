@@ -9,7 +9,8 @@ const RESOURCE_FILE = /^[^.].*\.(ya?ml|json)$/;
 type Signature = string;
 
 /**
- * The files of a directory, read when they change. Subdirectories, hidden files and other endings are not looked at. A file
+ * The files of a directory, read when they change. Subdirectories, pipes, hidden files and other
+ * endings are not looked at, nor links that lead nowhere. A file
  * that is being written stays as it was until it has settled.
  */
 export class DirectoryFiles {
@@ -73,9 +74,10 @@ export class DirectoryFiles {
 
   async signatureOf(name: string): Promise<Signature | undefined> {
     try {
-      const { ino, size, mtimeNs, ctimeNs } = await stat(join(this.#directory, name), {
-        bigint: true,
-      });
+      const status = await stat(join(this.#directory, name), { bigint: true });
+      // A pipe would keep the reader waiting for ever, and with it every other file.
+      if (!status.isFile()) return undefined;
+      const { ino, size, mtimeNs, ctimeNs } = status;
       return `${ino} ${size} ${mtimeNs} ${ctimeNs}`;
     } catch (error) {
       if (isMissing(error)) return undefined;
@@ -129,5 +131,6 @@ export class DirectoryFiles {
 }
 
 function isMissing(error: unknown): boolean {
-  return error instanceof Error && "code" in error && error.code === "ENOENT";
+  if (!(error instanceof Error && "code" in error)) return false;
+  return error.code === "ENOENT" || error.code === "ELOOP";
 }

@@ -1,4 +1,4 @@
-import { fork } from "node:child_process";
+import { execFileSync, fork } from "node:child_process";
 import {
   appendFileSync,
   mkdirSync,
@@ -8,6 +8,7 @@ import {
   renameSync,
   rmSync,
   statSync,
+  symlinkSync,
   unlinkSync,
   writeFileSync,
 } from "node:fs";
@@ -217,12 +218,15 @@ t.test(
     mkdirSync(directory);
     writeFileSync(join(directory, "README.md"), "kind: nothing");
     writeFileSync(join(directory, ".hidden.yaml"), "kind: nothing");
+    mkdirSync(join(directory, "folder.yaml"));
+    symlinkSync("circle.yaml", join(directory, "circle.yaml"));
+    execFileSync("mkfifo", [join(directory, "pipe.yaml")]);
     const there = await nextUpdate(updates, ({ inSync }) => inSync);
     t.strictSame(there.problems, []);
     await datastore.create(peer("a"));
     const created = await nextUpdate(updates, ({ resources }) => resources.size === 1);
     t.ok(created.inSync);
-    rmSync(directory, { recursive: true });
+    renameSync(directory, join(parent, "elsewhere"));
     const lost = await nextUpdate(updates, ({ problems }) => problems.length > 0);
     t.match(lost.problems, [{ where: directory, message: /cannot read the directory/ }]);
     t.ok(lost.resources.has("BGPPeer/a"), "a directory that is not there deletes nothing");
