@@ -1,6 +1,7 @@
 import type { Asn } from "../types/asn.ts";
+import { addSeconds, type Instant } from "../types/instant.ts";
 import type { RouterId } from "../types/router-id.ts";
-import type { SessionState } from "./session-state.ts";
+import type { Established, SessionState } from "./session-state.ts";
 
 /** One end of a pair of connections between the same two speakers. */
 export type CollisionSide = { readonly routerId: RouterId; readonly asn: Asn };
@@ -11,9 +12,8 @@ export type Contender = {
   readonly direction: "incoming" | "outgoing" | undefined;
   /** Whether the peer's OPEN has come and waits for a decision. */
   readonly hasOpen: boolean;
-  /** Order of events within the peer: when the connection was opened, and when the session was established. */
+  /** Order within the peer: which connection was opened first. */
   readonly openedAs: number;
-  readonly establishedAs: number;
 };
 
 /**
@@ -21,6 +21,16 @@ export type Contender = {
  * dumped itself, it takes the place of a session that a restart ended, or it waits until more is known of the other.
  */
 export type CollisionVerdict = "wins" | "loses" | "replaces" | "waits";
+
+/** The two ends, and the time. */
+export type CollisionContext = {
+  readonly local: CollisionSide;
+  readonly remote: CollisionSide;
+  readonly now: Instant;
+};
+
+/** Longer than a connection waits to be accepted by a busy process; shorter than a host that lost power needs to boot. */
+const YOUNG_SECONDS = 5;
 
 /**
  * Resolves a collision. RFC 4271 §6.8, with one rule above it: once the peer has our KEEPALIVE on a connection, it may
@@ -31,27 +41,30 @@ export type CollisionVerdict = "wins" | "loses" | "replaces" | "waits";
 export function resolveCollision(
   fresh: Contender,
   other: Contender,
-  ends: { readonly local: CollisionSide; readonly remote: CollisionSide },
+  { local, remote, now }: CollisionContext,
 ): CollisionVerdict {
   const { name } = other.state;
   if (name === "Idle" || name === "Connect" || name === "Active") return "wins";
-  if (name === "Established") return againstEstablished(fresh, other);
+  if (name === "Established") return againstEstablished(other.state, now);
   // A peer opens a second connection only after it has given up the first.
   if (fresh.direction === other.direction) {
     return fresh.openedAs > other.openedAs ? "wins" : "loses";
   }
   if (name === "OpenSent" && !other.hasOpen) return "waits";
-  if (fresh.direction !== survivor(ends.local, ends.remote)) return "loses";
+  if (fresh.direction !== survivor(local, remote)) return "loses";
   return name === "OpenConfirm" ? "waits" : "wins";
 }
 
 /**
  * RFC 4724 §5: a peer that opens a new connection has restarted, and its old connection is dead even if nobody has told
- * us. A connection that is older than the session is an ordinary collision, and then what is established wins.
+ * us. But a session so young is not: the peer dialled before it was up, and the connection waited to be accepted.
  */
-function againstEstablished(fresh: Contender, { state, establishedAs }: Contender) {
-  const graceful = state.name === "Established" && state.parameters.gracefulRestart !== undefined;
-  return graceful && fresh.openedAs > establishedAs ? "replaces" : "loses";
+function againstEstablished(
+  { parameters, establishedAt }: Established,
+  now: Instant,
+): CollisionVerdict {
+  const young = now < addSeconds(establishedAt, YOUNG_SECONDS);
+  return parameters.gracefulRestart !== undefined && !young ? "replaces" : "loses";
 }
 
 /**

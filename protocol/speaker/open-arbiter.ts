@@ -29,6 +29,7 @@ export function receiveOpen(peer: Peer, session: PeerSession, open: OpenMessage)
   const verdict = resolveCollision(contender(session), contender(other), {
     local: { routerId: peer.routerId, asn: localAsn },
     remote: { routerId: open.routerId, asn: peerAsn },
+    now: peer.now,
   });
   if (verdict === "waits") {
     session.hold(open, addSeconds(peer.now, WAIT_SECONDS));
@@ -71,12 +72,11 @@ function waitsOn({ state }: PeerSession): boolean {
 }
 
 function contender(session: PeerSession): Contender {
-  const { state, openedAs, establishedAs, connection } = session;
+  const { state, openedAs, connection } = session;
   return {
     state,
     direction: connection?.direction,
     hasOpen: session.held() !== undefined,
     openedAs,
-    establishedAs,
   };
 }

@@ -45,9 +45,8 @@ class HeldOpen {
 export class PeerSession {
   state: SessionState;
   connection: Connection | undefined;
-  /** Order of events within the peer: when the connection was opened, and when the session was established. */
+  /** Order within the peer: which connection was opened first. */
   openedAs = 0;
-  establishedAs = 0;
   #graceGiven = false;
   #held: HeldOpen | undefined;
 

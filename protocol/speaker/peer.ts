@@ -17,7 +17,7 @@ import type { PeerConfig } from "./speaker-config.ts";
 import type { SpeakerContext } from "./speaker-context.ts";
 import type { ConnectionId, TransportAddress } from "./speaker-io.ts";
 
-/** DelayOpenTime of a second connection while the first waits for its KEEPALIVE. RFC 4271 §8.1.1. */
+/** DelayOpenTime of a second connection while the first is confirmed or up. RFC 4271 §8.1.1. */
 const OPEN_DELAY_SECONDS = 5;
 
 /** What a change of the speaker's own configuration does to a peer; words as in peer-change.ts. */
@@ -156,8 +156,8 @@ export class Peer {
     }
     session.openedAs = ++this.#order;
     const elder = this.sessions().find((each) => each !== session);
-    // The peer must choose the connection that has our KEEPALIVE already: it learns of us on this one only if that fails.
-    const delayed = elder?.state.name === "OpenConfirm";
+    // The peer must choose the connection that has our KEEPALIVE already, even where it reads this one first.
+    const delayed = elder?.state.name === "OpenConfirm" || elder?.state.name === "Established";
     this.step(
       session,
       { type: "tcpConnected", direction },
@@ -272,9 +272,6 @@ export class Peer {
     const { state, actions } = step(before, event, { config, now, random });
     session.state = state;
     this.deadlineMoved();
-    if (state.name === "Established" && before.name !== "Established") {
-      session.establishedAs = ++this.#order;
-    }
     for (const action of actions) this.wire.perform(session, action);
     if (session.connection === undefined) session.release();
     this.#settle();

@@ -228,6 +228,7 @@ t.test("collision: what is established wins, unless the peer has restarted (RFC 
   const old = bench.establish(9, capable);
   bench.send(old, announce(["10.1.0.0/24"]), END_OF_RIB);
   bench.take(old);
+  bench.wait(6);
   const fresh = bench.incoming(addressOf(9));
   t.equal(bench.peer("h9").state, "Established", "a connection alone proves nothing");
   const actions = bench.send(fresh, openOf(9, capable));
@@ -242,20 +243,33 @@ t.test("collision: what is established wins, unless the peer has restarted (RFC 
   t.end();
 });
 
-t.test("collision: a connection older than the session is no restart", (t) => {
-  const bench = new Bench(benchConfig([internal(9)])).start();
-  const capable = { capabilities: [...openOf(9).capabilities, gracefulRestart()] };
-  const ours = bench.answerDial("h9");
-  bench.send(ours, openOf(9, capable));
-  const theirs = bench.incoming(addressOf(9));
-  bench.send(ours, { type: "keepalive" });
-  t.equal(bench.peer("h9").state, "Established");
-  bench.send(theirs, openOf(9, capable));
-  t.match(bench.peer("h9"), { state: "Established", establishedCount: 1 });
-  t.equal(codes(bench.take(theirs)), "6/7");
-  t.equal(codes(bench.take(ours)), undefined);
-  t.end();
-});
+t.test(
+  "collision: a connection older than the session is no restart, even if it is accepted later",
+  (t) => {
+    const late = new Bench(benchConfig([internal(9)])).start();
+    const graceful = { capabilities: [...openOf(9).capabilities, gracefulRestart()] };
+    const up = late.answerDial("h9");
+    late.send(up, openOf(9, graceful), KEEPALIVE);
+    const waited = late.incoming(addressOf(9));
+    t.same(late.take(waited), [], "no OPEN, which the peer might read before our KEEPALIVE");
+    late.send(waited, openOf(9, graceful));
+    t.equal(codes(late.take(waited)), "6/7");
+    t.match(late.peer("h9"), { state: "Established", establishedCount: 1 });
+
+    const bench = new Bench(benchConfig([internal(9)])).start();
+    const capable = { capabilities: [...openOf(9).capabilities, gracefulRestart()] };
+    const ours = bench.answerDial("h9");
+    bench.send(ours, openOf(9, capable));
+    const theirs = bench.incoming(addressOf(9));
+    bench.send(ours, { type: "keepalive" });
+    t.equal(bench.peer("h9").state, "Established");
+    bench.send(theirs, openOf(9, capable));
+    t.match(bench.peer("h9"), { state: "Established", establishedCount: 1 });
+    t.equal(codes(bench.take(theirs)), "6/7");
+    t.equal(codes(bench.take(ours)), undefined);
+    t.end();
+  },
+);
 
 t.test("a wrong AS is not dialled in a loop: the back-off doubles", (t) => {
   const bench = new Bench(benchConfig([external(2, 65002)])).start();
