@@ -106,11 +106,17 @@ function familiesWith(
   const offered = ([4, 6] as const).filter(
     (each) =>
       each === version ||
+      carriesBoth(peer, version) ||
       (peer.spec.sessions !== "PerFamily" &&
         addressOf(self, each) !== undefined &&
         (node === undefined || addressOf(node, each) !== undefined)),
   );
   return wanted ? offered.filter((each) => wanted.includes(each)) : offered;
+}
+
+/** IPv4 over IPv6 next hops needs no IPv4 address at either end. RFC 8950 §3. */
+function carriesBoth({ spec }: BgpPeer, version: IpVersion): boolean {
+  return spec.extendedNextHop === true && version === 6 && spec.sessions !== "PerFamily";
 }
 
 function selectedNodes(host: Host, peer: BgpPeer, selector: string): readonly Peering[] {
@@ -138,7 +144,7 @@ function peeringsWithNode(
     address,
     port: node.listenPort,
     peerAsn: (origin === "reverse" ? asNumberOf(peer.spec.localASNumber) : undefined) ?? node.asn,
-    families: wantedFamilies(peer, families),
+    families: wantedFamilies(peer, carriesBoth(peer, version) ? [4, 6] : families),
     source: peer,
     node,
     passive: isGlobal(peer) && isPassiveTowards(addressOf(self, version), address),

@@ -5,6 +5,7 @@ import {
   node,
   nodeV4,
   peer,
+  peeringsOf,
   resource,
   stateOf,
   torWith,
@@ -231,4 +232,29 @@ t.test("one owner for each address, the same on every host, and said aloud", asy
       `young: 10.65.0.1 ${older}`,
     ],
   );
+});
+
+t.test("IPv4 over IPv6 next hops needs no IPv4 address at either end (RFC 8950)", async (t) => {
+  const cluster = (spec: object) => [
+    config({ nodeToNodeMeshEnabled: false }),
+    node("a", { ipv6Address: "fd00::1" }),
+    node("b", { ipv6Address: "fd00::2" }),
+    peer("all", { peerSelector: "all()", ...spec }),
+    peer("tor", { peerIP: "fd00::fe", asNumber: 65001, ...spec }),
+  ];
+  const extended = stateOf("a", ...cluster({ extendedNextHop: true }));
+  t.strictSame(peeringsOf(extended), [
+    "Global_fd00__2 global fd00::2 179 64512-64512 from fd00::1 passive v4+6",
+    "Global_fd00__fe global fd00::fe 179 64512-65001 from fd00::1 active v4+6",
+  ]);
+  t.match(extended.speaker.peers, [
+    { families: [{ family: 257, extendedNextHop: true }, { family: 513 }] },
+    { families: [{ family: 257, extendedNextHop: true }, { family: 513 }] },
+  ]);
+  const perFamily = stateOf("a", ...cluster({ extendedNextHop: true, sessions: "PerFamily" }));
+  for (const { families } of [perFamily, stateOf("a", ...cluster({}))].flatMap(
+    ({ speaker }) => speaker.peers,
+  )) {
+    t.match(families, [{ family: 513 }]);
+  }
 });
