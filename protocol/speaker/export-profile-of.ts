@@ -7,7 +7,7 @@ import type { PeerConfig, SpeakerConfig } from "./speaker-config.ts";
 type ProfileSources = {
   readonly config: PeerConfig;
   readonly speaker: SpeakerConfig;
-  readonly parameters: SessionParameters;
+  readonly parameters: Pick<SessionParameters, "send" | "enhancedRouteRefresh">;
   readonly family: Family;
   /** Our end of the session's connection. */
   readonly localAddress: IpAddress;
@@ -42,17 +42,26 @@ function targetOf(config: PeerConfig): ExportProfile["target"] {
   return config.routeReflectorClient ? "client" : "nonClient";
 }
 
-/** Configured, else our end of the session, else an address of ours of the family; an IPv6 one for IPv4 by RFC 8950 only. */
+/**
+ * Configured, else our end of the session, else by RFC 8950 an IPv6 address for IPv4, else an address of ours of the family that
+ * others can reach: no loopback address, and no link-local one such as the gateway that every host shows its workloads.
+ */
 function nextHopSelfOf(sources: ProfileSources): IpAddress | undefined {
   const { config, speaker, parameters, family, localAddress } = sources;
   const version = family === IPV6_UNICAST ? 6 : 4;
-  const configured = version === 6 ? config.nextHopSelf?.ipv6 : config.nextHopSelf?.ipv4;
+  const { ipv4, ipv6 } = config.nextHopSelf ?? {};
+  const configured = version === 6 ? ipv6 : ipv4;
   if (configured !== undefined) return configured;
-  const own = [localAddress, ...speaker.ownAddresses];
-  const candidates = own.filter((address) => ipVersion(address) === version);
-  const best = candidates.find((address) => !isLinkLocal(address)) ?? candidates[0];
-  if (best !== undefined || !parameters.send.extendedNextHop.has(family)) return best;
-  return own.find((address) => ipVersion(address) === 6);
+  if (ipVersion(localAddress) !== version && parameters.send.extendedNextHop.has(family)) {
+    return ipv6 ?? localAddress;
+  }
+  const own = speaker.ownAddresses.filter(isForOthers);
+  const candidates = [localAddress, ...own].filter((address) => ipVersion(address) === version);
+  return candidates.find((address) => !isLinkLocal(address)) ?? candidates[0];
+}
+
+function isForOthers(address: IpAddress): boolean {
+  return address !== "::1" && !/^(127|169\.254)\./.test(address) && !isLinkLocal(address);
 }
 
 function isLinkLocal(address: IpAddress): boolean {
