@@ -123,7 +123,9 @@ export class BgpDriver {
 
   /** Queues an input; it is processed in one of the next turns of the event loop, after all that came before it. */
   feed(input: SpeakerInput): void {
-    this.#inbox.push(input);
+    // Routes wait for what their next hops resolve to: such an answer overtakes the octets of a full feed, nothing else.
+    if (input.type === "nextHopChanged") this.#inbox.splice(this.#endOfOrder(), 0, input);
+    else this.#inbox.push(input);
     this.#scheduleTurn();
   }
 
@@ -194,6 +196,13 @@ export class BgpDriver {
     return input !== undefined && "connection" in input
       ? this.#connections.remoteAddressOf(input.connection)
       : undefined;
+  }
+
+  /** The place in the inbox after which only received octets wait. */
+  #endOfOrder(): number {
+    let end = this.#inbox.length;
+    while (end > this.#read && this.#inbox[end - 1]?.type === "bytesReceived") end--;
+    return end;
   }
 
   #scheduleTurn(): void {
