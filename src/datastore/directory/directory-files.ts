@@ -39,13 +39,11 @@ export class DirectoryFiles {
 
   /** Looks at every file. `settled: false` means that some must be looked at again soon. */
   async look(): Promise<{ readonly changed: boolean; readonly settled: boolean }> {
-    const names = await this.#names();
+    // A file that another one is renamed over at this moment may be missing from the listing of its directory; only looking
+    // at the file itself tells that it is gone.
+    const listed = await this.#names();
+    const names = new Set([...listed, ...this.#settled.keys(), ...this.#unsettled.keys()]);
     let changed = false;
-    for (const name of [...this.#settled.keys(), ...this.#unsettled.keys()]) {
-      if (names.includes(name)) continue;
-      this.#unsettled.delete(name);
-      changed = this.#settled.delete(name) || changed;
-    }
     for (const name of names) changed = (await this.#lookAt(name)) || changed;
     return { changed, settled: this.#unsettled.size === 0 };
   }
@@ -88,14 +86,23 @@ export class DirectoryFiles {
   /** True when the file is now another one for those who ask. */
   async #lookAt(name: string): Promise<boolean> {
     const signature = await this.signatureOf(name);
-    if (signature === undefined || this.#settled.get(name)?.signature === signature) {
+    if (signature === undefined) {
+      this.#unsettled.delete(name);
+      return this.#settled.delete(name);
+    }
+    if (this.#settled.get(name)?.signature === signature) {
       this.#unsettled.delete(name);
       return false;
     }
     if (!this.#hasSettled(name, signature)) return false;
     const file = await this.#read(name);
+    const after = await this.signatureOf(name);
+    if (file === undefined || after !== signature) {
+      // It changed under the reader: what was there before stays, and somebody must look again.
+      this.#unsettled.set(name, { signature: after ?? signature, since: performance.now() });
+      return false;
+    }
     this.#unsettled.delete(name);
-    if (file === undefined || (await this.signatureOf(name)) !== signature) return false;
     this.#settled.set(name, { signature, file });
     return true;
   }

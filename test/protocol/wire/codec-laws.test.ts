@@ -9,12 +9,11 @@ import { setU16 } from "../../../protocol/wire/octets.ts";
 import { ProtocolError } from "../../../protocol/wire/protocol-error.ts";
 import { UpdateCursor } from "../../../protocol/wire/update-cursor.ts";
 import { DEFAULT_WIRE_CONTEXT, type WireContext } from "../../../protocol/wire/wire-context.ts";
-import { runs } from "../../support/runs.ts";
 import { attributeSets, contexts, messages, updates } from "./arbitraries.ts";
 import { mutated, mutations } from "./mutations.ts";
 import { readByCursor, readByMessage } from "./two-doors.ts";
 
-const RUNS = runs(800);
+const RUNS = 800;
 const inContext = contexts.chain((context) =>
   messages(context).map((message) => ({ context, message })),
 );
@@ -52,7 +51,7 @@ t.test("attribute sets and their canonical octets are exact inverses", async (t)
       t.ok(isDeepStrictEqual(again, set) || t.strictSame(again, set));
       return Buffer.compare(encodeAttributeSet(again), bytes) === 0;
     }),
-    { numRuns: runs(500) },
+    { numRuns: 500 },
   );
 });
 
@@ -133,7 +132,7 @@ t.test("every message is cut at every octet", async (_t) => {
       }
       return readFrame(bytes, 0, bytes.length, context) === bytes.length;
     }),
-    { numRuns: runs(60) },
+    { numRuns: 60 },
   );
 });
 
@@ -144,7 +143,7 @@ t.test("a frame is found wherever it stands, and octets behind it do not matter"
       const all = Uint8Array.from([...around, ...bytes, ...around]);
       return readFrame(all, around.length, all.length, context) === bytes.length;
     }),
-    { numRuns: runs(200) },
+    { numRuns: 200 },
   );
 });
 

@@ -6,7 +6,6 @@ import {
   readFileSync,
   readlinkSync,
   renameSync,
-  rmSync,
   statSync,
   symlinkSync,
   unlinkSync,
@@ -14,6 +13,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import t from "tap";
+import { DirectoryFiles } from "../../../src/datastore/directory/directory-files.ts";
 import { syncDatastore } from "../../../src/datastore/syncer.ts";
 import {
   asNumberIn,
@@ -232,5 +232,39 @@ t.test(
     t.ok(lost.resources.has("BGPPeer/a"), "a directory that is not there deletes nothing");
     abort.abort();
     t.equal((await updates.next()).done, true);
+  },
+);
+
+t.test(
+  "directory: a file that others are renamed over, again and again, is never gone",
+  async (t) => {
+    const directory = newDirectory(t);
+    const file = join(directory, "steady.yaml");
+    const text = (asNumber: number) =>
+      `apiVersion: ${V3}\nkind: BGPPeer\nmetadata: { name: steady }\nspec: { peerIP: 10.0.0.9, asNumber: ${asNumber} }\n`;
+    writeFileSync(file, text(1));
+    const files = new DirectoryFiles({ directory, settleMilliseconds: 0 });
+    t.equal((await files.look()).settled, true);
+    let renames = 0;
+    const stop = new AbortController();
+    const writer = (async () => {
+      while (!stop.signal.aborted) {
+        writeFileSync(`${file}.new`, text(2 + renames++));
+        renameSync(`${file}.new`, file);
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+    })();
+    let [gone, lost] = [0, 0];
+    for (let i = 0; i < 500; i++) {
+      const fresh = new DirectoryFiles({ directory, settleMilliseconds: 0 });
+      const { settled } = await fresh.look();
+      if (settled && fresh.files.length !== 1) lost++;
+      await files.look();
+      if (files.files.length !== 1) gone++;
+    }
+    stop.abort();
+    await writer;
+    t.strictSame({ gone, lost }, { gone: 0, lost: 0 });
+    t.ok(renames > 100, `${renames} renames`);
   },
 );
