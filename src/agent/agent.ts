@@ -30,6 +30,7 @@ import { followHost, type HostFollowerReport } from "./host-follower.ts";
 import { KernelLink, type KernelReady } from "./kernel-link.ts";
 import { openDatastore } from "./open-datastore.ts";
 import { PeersUp } from "./peers-up.ts";
+import { presentOriginations } from "./present-originations.ts";
 import { StateDirectory } from "./state-directory.ts";
 
 /** How an Agent is made. */
@@ -73,6 +74,8 @@ export class Agent {
   #host: HostState | undefined;
   #report: HostFollowerReport = { resources: new Map(), problems: [], state: "syncing" };
   #ownAddresses: readonly IpAddress[] = [];
+  /** Originations that wait for their interface. */
+  #absent = 0;
   #configuredAt: Date | undefined;
   #stopping: Promise<void> | undefined;
 
@@ -220,6 +223,7 @@ export class Agent {
       onForgotten: () => this.driver.restartBestRoutes(),
       onNextHops: ({ nextHops }) => this.driver.feed({ type: "nextHopChanged", nextHops }),
       onInterfaceDown: (message) => this.driver.feed(message),
+      onInterfaces: () => this.#originate(),
       onOwnAddresses: (addresses) => {
         this.#ownAddresses = addresses;
         this.#configureSpeaker();
@@ -262,7 +266,18 @@ export class Agent {
     });
     this.kernel.installLocal(host);
     this.#configureSpeaker();
-    this.driver.feed({ type: "originated", routes: host.originations, complete: true });
+    this.#originate();
+  }
+
+  /** Workloads whose interface is there; before the kernel's first report nobody knows, and nothing is said. */
+  #originate(): void {
+    const { interfaces } = this.kernel;
+    if (this.#host === undefined || interfaces === undefined) return;
+    const routes = presentOriginations(this.#host, interfaces);
+    const absent = this.#host.originations.length - routes.length;
+    if (absent !== this.#absent) this.log.log("info", "workloads.absent", { count: absent });
+    this.#absent = absent;
+    this.driver.feed({ type: "originated", routes, complete: true });
   }
 
   #onReport(report: HostFollowerReport): void {

@@ -28,6 +28,8 @@ export type KernelLinkOptions = {
   readonly onForgotten: () => void;
   readonly onNextHops: (message: FromRouteWorker & { readonly type: "nextHops" }) => void;
   readonly onInterfaceDown: (message: FromRouteWorker & { readonly type: "interfaceDown" }) => void;
+  /** Interfaces of this host came, went or changed. */
+  readonly onInterfaces: () => void;
   /** Addresses of this host changed. */
   readonly onOwnAddresses: (addresses: readonly IpAddress[]) => void;
 };
@@ -52,7 +54,7 @@ export class KernelLink {
   #state: KernelReport["state"] = "starting";
   #detail: string | undefined;
   #status = NOTHING_YET;
-  #interfaces: readonly InterfaceState[] = [];
+  #interfaces: readonly InterfaceState[] | undefined;
   #wasReady = false;
   #programsLearned = true;
   #batchesUnderWay = 0;
@@ -107,6 +109,11 @@ export class KernelLink {
     this.#client.post({ type: "bestRoutes", batch });
   }
 
+  /** What the kernel has; undefined before the worker's first report. */
+  get interfaces(): readonly InterfaceState[] | undefined {
+    return this.#interfaces;
+  }
+
   trackNextHops(nextHops: readonly IpAddress[]): void {
     this.#client.post({ type: "trackNextHops", nextHops });
   }
@@ -124,7 +131,7 @@ export class KernelLink {
       state: this.#state,
       ...(this.#detail !== undefined && { detail: this.#detail }),
       ...this.#status,
-      interfaces: this.#interfaces,
+      interfaces: this.#interfaces ?? [],
     };
   }
 
@@ -139,6 +146,7 @@ export class KernelLink {
       case "links":
         this.#interfaces = message.interfaces;
         this.#options.onOwnAddresses(addressesOf(message.interfaces));
+        this.#options.onInterfaces();
         break;
       case "interfaceDown":
         this.#options.onInterfaceDown(message);

@@ -1,0 +1,28 @@
+import t from "tap";
+import type { Origination } from "../../../protocol/speaker/speaker-config.ts";
+import { IpAddress } from "../../../protocol/types/ip-address.ts";
+import { Prefix } from "../../../protocol/types/prefix.ts";
+import { presentOriginations } from "../../../src/agent/present-originations.ts";
+
+const web: Origination = { prefix: Prefix("192.168.0.1/32"), kind: "workload" };
+const web6: Origination = { prefix: Prefix("fd00::1/128"), kind: "workload" };
+const db: Origination = { prefix: Prefix("192.168.0.2/32"), kind: "workload" };
+const host = {
+  originations: [web, web6, db],
+  workloads: [
+    {
+      name: "web",
+      interface: "cali1",
+      addresses: [IpAddress("192.168.0.1"), IpAddress("fd00::1")],
+    },
+    { name: "db", interface: "cali2", addresses: [IpAddress("192.168.0.2")] },
+  ],
+};
+
+t.test("a workload is announced while its interface is there", (t) => {
+  const all = [{ name: "lo" }, { name: "cali1" }, { name: "cali2" }];
+  t.strictSame(presentOriginations(host, all), [web, web6, db]);
+  t.strictSame(presentOriginations(host, [{ name: "cali2" }]), [db]);
+  t.strictSame(presentOriginations(host, []), []);
+  t.end();
+});
