@@ -28,7 +28,7 @@ const PURE_FOLDERS = folders.filter(
 );
 
 function main(): void {
-  const written = `${JSON.stringify(config(), undefined, 2)}\n`;
+  const written = formatted(JSON.stringify(config()));
   const file = join(root, "biome.json");
   if (process.argv.includes("--cells")) process.exitCode = proveCells();
   else if (process.argv.includes("--check")) {
@@ -37,6 +37,17 @@ function main(): void {
       console.error("biome.json is not what layers.json says: run node .ci/lint-layers.ts");
     process.exitCode = same ? 0 : 1;
   } else writeFileSync(file, written);
+}
+
+/** Biome looks at its own configuration, too. */
+function formatted(json: string): string {
+  const run = spawnSync("biome", ["format", "--stdin-file-path=biome.json"], {
+    cwd: root,
+    input: json,
+    encoding: "utf8",
+  });
+  if (run.status !== 0) throw new Error(`biome format: ${run.stderr}`);
+  return run.stdout;
 }
 
 function config(): object {
