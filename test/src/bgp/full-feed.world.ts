@@ -204,11 +204,17 @@ function differences(ours: readonly string[], theirs: readonly string[]) {
 }
 
 function tableLines(path: string): string[] {
-  return gunzipSync(readFileSync(path))
-    .toString()
-    .split("\n")
-    .filter((line) => line !== "" && !line.startsWith("#"))
-    .map((line) => line.split("|").slice(0, 4).join("|"));
+  return (
+    gunzipSync(readFileSync(path))
+      .toString()
+      .split("\n")
+      .filter((line) => line !== "" && !line.startsWith("#"))
+      .map((line) => line.split("|").slice(0, 4).join("|"))
+      // bgpdump names the well-known ones.
+      .map((line) =>
+        line.replace("no-export", "65535:65281").replace("no-advertise", "65535:65282"),
+      )
+  );
 }
 
 /** 60,000 IPv4 and 6,000 IPv6 prefixes, seven to an attribute set. */
