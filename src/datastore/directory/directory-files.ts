@@ -9,9 +9,8 @@ const RESOURCE_FILE = /^[^.].*\.(ya?ml|json)$/;
 type Signature = string;
 
 /**
- * The files of a directory, read when they change. Subdirectories, pipes, hidden files and other
- * endings are not looked at, nor links that lead nowhere. A file
- * that is being written stays as it was until it has settled.
+ * The files of a directory, read when they change. Subdirectories, pipes, hidden files and other endings are not looked
+ * at, nor links that lead nowhere. A file that is being written stays as it was until it has settled.
  */
 export class DirectoryFiles {
   readonly #directory: string;
