@@ -1,3 +1,4 @@
+import { asnOf } from "../session/negotiate.ts";
 import { type Family, IPV4_UNICAST, IPV6_UNICAST } from "../types/family.ts";
 import type { AddPathMode, Capability } from "../wire/capability.ts";
 import { decodeMessage } from "../wire/decode-message.ts";
@@ -15,12 +16,6 @@ export function contextFromOpens(sender: OpenMessage, receiver: OpenMessage): Wi
     extendedNextHop: extendedNextHopFamilies(sender, receiver),
     peerType: asnOf(sender) === asnOf(receiver) ? "internal" : "external",
   };
-}
-
-/** The AS of an OPEN: that of the four-octet capability where there is one. RFC 6793 §4.1. */
-export function asnOf(open: OpenMessage): number {
-  const capability = open.capabilities.find(({ type }) => type === "fourOctetAsn");
-  return capability?.type === "fourOctetAsn" ? capability.asn : open.asn;
 }
 
 /**

@@ -36,7 +36,7 @@ export function negotiate(
 }
 
 /** The peer's AS: the capability where there is one, else the two-octet field. RFC 6793 §3. */
-function asnOf(open: OpenMessage): number {
+export function asnOf(open: OpenMessage): number {
   return find(open.capabilities, "fourOctetAsn")?.asn ?? open.asn;
 }
 
