@@ -15,6 +15,8 @@ export type Command = {
   readonly examples: readonly Example[];
   /** Takes `--output`. */
   readonly formats?: readonly OutputFormat[];
+  /** Reads or writes the datastore: takes `--config`, `--directory` and `--etcd-endpoints` (datastore.ts). */
+  readonly datastore?: true;
   readonly load: () => Promise<CommandRun>;
 };
 

@@ -1,5 +1,5 @@
 import { Command as CommanderCommand, Option as CommanderOption } from "commander";
-import type { Command, CommandContext, TextSink } from "./command.ts";
+import type { Command, CommandContext, Option, TextSink } from "./command.ts";
 import { type Environment, socketPath } from "./environment.ts";
 import type { OutputFormat } from "./output.ts";
 
@@ -32,8 +32,7 @@ export function makeParser(options: ParserOptions): CommanderCommand {
   addGlobalOptions(root);
   const groups = new Map<string, CommanderCommand>();
   for (const command of commands) {
-    const [first = "", second] = command.path;
-    const parent = second === undefined ? root : groupOf(groups, root, first, options);
+    const parent = groupOf(groups, root, command.path.slice(0, -1), options);
     parent.addCommand(makeCommand(command, options));
   }
   return root.addHelpText(
@@ -42,17 +41,22 @@ export function makeParser(options: ParserOptions): CommanderCommand {
   );
 }
 
+/** The command that the first words name, made when it is needed: groups may lie in groups. */
 function groupOf(
   groups: Map<string, CommanderCommand>,
   root: CommanderCommand,
-  word: string,
+  words: readonly string[],
   options: ParserOptions,
 ): CommanderCommand {
-  const known = groups.get(word);
+  if (words.length === 0) return root;
+  const path = words.join(" ");
+  const known = groups.get(path);
   if (known !== undefined) return known;
-  const group = configure(new CommanderCommand(word), options).description(GROUPS[word] ?? word);
-  groups.set(word, group);
-  root.addCommand(group);
+  const group = configure(new CommanderCommand(words.at(-1)), options).description(
+    GROUPS[path] ?? path,
+  );
+  groups.set(path, group);
+  groupOf(groups, root, words.slice(0, -1), options).addCommand(group);
   return group;
 }
 
@@ -64,24 +68,44 @@ function makeCommand(command: Command, options: ParserOptions): CommanderCommand
     const dots = variadic === true ? "..." : "";
     made.argument(required ? `<${name}${dots}>` : `[${name}${dots}]`, description);
   }
-  for (const { flags, description, default: standard, choices } of command.options ?? []) {
-    const option = new CommanderOption(flags, description);
-    if (standard !== undefined) option.default(standard);
-    if (choices !== undefined) option.choices([...choices]);
-    made.addOption(option);
-  }
-  if (command.formats) {
-    made.addOption(
-      new CommanderOption(
-        "-o, --output <format>",
-        "how to write the answer (default: table)",
-      ).choices([...command.formats]),
-    );
+  for (const option of command.options ?? []) made.addOption(makeOption(option));
+  if (command.formats) made.addOption(outputOption(command.formats));
+  if (command.datastore === true) {
+    for (const option of DATASTORE_OPTIONS) made.addOption(makeOption(option));
   }
   addGlobalOptions(made);
   made.addHelpText("after", `\nExamples:\n${examplesText([command], options.environment)}`);
   return made.action(() => run(command, made, options));
 }
+
+function makeOption({ flags, description, default: standard, choices }: Option): CommanderOption {
+  const option = new CommanderOption(flags, description);
+  if (standard !== undefined) option.default(standard);
+  if (choices !== undefined) option.choices([...choices]);
+  return option;
+}
+
+function outputOption(formats: readonly OutputFormat[]): CommanderOption {
+  const text = "how to write the answer (default: table)";
+  return new CommanderOption("-o, --output <format>", text).choices([...formats]);
+}
+
+/** Given to every command that reads or writes the datastore. */
+export const DATASTORE_OPTIONS: readonly Option[] = [
+  {
+    flags: "-c, --config <file>",
+    description:
+      "names the datastore: calicoctl's or tortied's file (default: /etc/calico/calicoctl.cfg, /etc/tortie/tortied.yaml)",
+  },
+  {
+    flags: "--etcd-endpoints <list>",
+    description: "etcd, as ETCD_ENDPOINTS; ETCD_CA_CERT_FILE and the like say how",
+  },
+  {
+    flags: "--directory <path>",
+    description: "a directory of YAML as the datastore (default: /etc/tortie/cluster)",
+  },
+];
 
 /** Given to every command, so that they may stand anywhere on the line. */
 function addGlobalOptions(command: CommanderCommand): void {

@@ -1,4 +1,4 @@
-import { stringify } from "yaml";
+import { parse, stringify } from "yaml";
 
 /**
  * A value as YAML. In a file of its own, so that it can be loaded when it is needed: a package in CommonJS that is imported
@@ -6,4 +6,9 @@ import { stringify } from "yaml";
  */
 export function yamlText(value: unknown): string {
   return stringify(value, { lineWidth: 0, aliasDuplicateObjects: false });
+}
+
+/** The value of one YAML document; throws where it is none. */
+export function parseYaml(text: string): unknown {
+  return parse(text);
 }

@@ -3,6 +3,7 @@ import { loadYaml } from "../../resources/load-yaml.ts";
 import { formatKey, keyOf, type Resource, type ResourceKey } from "../../resources/resource.ts";
 import { formatValidationError } from "../../resources/validation-error.ts";
 import type { CommandContext } from "../command.ts";
+import { withDatastore } from "../datastore.ts";
 import { ExitCode } from "../exit-code.ts";
 import { CommandFailure } from "../failure.ts";
 import { readInput } from "./datastore-validate.ts";
@@ -97,31 +98,4 @@ function keyFrom(word: string, name: string): ResourceKey {
   return rest === undefined
     ? { kind, namespace: "default", name }
     : { kind, namespace, name: rest };
-}
-
-/** Loaded here: no other command needs it. */
-async function withDatastore(
-  { options, environment }: CommandContext,
-  use: (datastore: Datastore) => Promise<number>,
-): Promise<number> {
-  const { DirectoryDatastore } = await import("../../datastore/directory/directory-datastore.ts");
-  const given = options["directory"];
-  const directory = typeof given === "string" ? given : environment.datastoreDirectory;
-  const datastore = new DirectoryDatastore({ directory });
-  try {
-    return await use(datastore);
-  } catch (error) {
-    if (!(error instanceof Error) || error.name !== "DatastoreError") throw error;
-    throw new CommandFailure(
-      {
-        what: `the datastore ${directory} does not work`,
-        why: error.message,
-        fix: "name the right directory with --directory",
-        exitCode: ExitCode.unreachable,
-      },
-      { cause: error },
-    );
-  } finally {
-    await datastore.close();
-  }
 }

@@ -12,6 +12,8 @@ export type EtcdOptions = {
   readonly username?: string | undefined;
   /** Its first line is the password. */
   readonly passwordFile?: string | undefined;
+  /** Where it comes from the environment; a file is better. */
+  readonly password?: string | undefined;
   readonly timing?: Partial<EtcdTiming>;
   /** Chooses the member that is asked first; many hosts with one configuration should not all ask the same. */
   readonly random?: () => number;
@@ -116,6 +118,7 @@ export function readSecrets(options: EtcdOptions): EtcdSecrets {
     ...(caFile !== undefined && { ca: readFileSync(caFile) }),
     ...(certFile !== undefined && { cert: readFileSync(certFile) }),
     ...(keyFile !== undefined && { key: readFileSync(keyFile) }),
+    ...(options.password !== undefined && { password: options.password }),
     ...(passwordFile !== undefined && {
       password: readFileSync(passwordFile, "utf8").split(/\r?\n/, 1)[0] ?? "",
     }),
