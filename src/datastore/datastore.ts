@@ -10,7 +10,7 @@ import type { Resource, ResourceKey } from "../resources/resource.ts";
  */
 export interface Datastore {
   /** All objects of these kinds (every kind, if left out) as they were together at one revision. */
-  list(options?: { readonly kinds?: readonly string[] }): Promise<Listing>;
+  list(options?: ListOptions): Promise<Listing>;
   get(key: ResourceKey): Promise<Resource | undefined>;
   /** Only if no such object is there. What the resource says of its resourceVersion is not looked at. */
   create(resource: Resource): Promise<WriteResult>;
@@ -18,6 +18,11 @@ export interface Datastore {
   update(resource: Resource): Promise<WriteResult>;
   /** Only if the stored object is still the one of `resourceVersion`, where one is given. */
   delete(key: ResourceKey, options?: { readonly resourceVersion?: string }): Promise<DeleteResult>;
+  /**
+   * All of these writes, or none of them: no reader sees some without the others, and no other writer comes in between. Each
+   * compares as the single write of its name does. At most MAX_TRANSACTION_WRITES, each of another object.
+   */
+  transact(writes: readonly Write[]): Promise<TransactResult>;
   /**
    * Every change after the revision of a listing, in order, none lost and none twice, in batches as they are at hand. Ends
    * when the signal aborts. Throws RevisionGone when the changes since are no longer known: list again, and go on from there.
@@ -35,6 +40,43 @@ export interface Datastore {
 export type Revision = string;
 
 export type Listing = { readonly resources: readonly Resource[]; readonly revision: Revision };
+
+/** Which objects a listing holds; all of them, if nothing is said. */
+export type ListOptions = {
+  readonly kinds?: readonly string[];
+  /** Kinds that are left out. */
+  readonly without?: readonly string[];
+  /** Of BlockAffinity, only those of this host: a question that is asked for every address. */
+  readonly affinitiesOf?: string;
+};
+
+/** etcd refuses transactions of more than 128 operations, unless it is configured otherwise. */
+export const MAX_TRANSACTION_WRITES = 64;
+
+/** One write of a transaction. */
+export type Write =
+  | { readonly type: "create"; readonly resource: Resource }
+  /** Compares `metadata.resourceVersion`, which must be there. */
+  | { readonly type: "update"; readonly resource: Resource }
+  | { readonly type: "delete"; readonly key: ResourceKey; readonly resourceVersion: string }
+  /** Writes nothing: the object must still be of this version, or still be absent. */
+  | {
+      readonly type: "expect";
+      readonly key: ResourceKey;
+      readonly resourceVersion: string | undefined;
+    };
+
+export type TransactResult =
+  /** One for each write, in order: what is stored now, or was before it was deleted; nothing for "expect". */
+  | { readonly type: "written"; readonly resources: readonly (Resource | undefined)[] }
+  /** Nothing was written. Which writes did not compare, and why; there may be more. */
+  | { readonly type: "refused"; readonly refusals: readonly Refusal[] };
+
+export type Refusal = {
+  /** Position in the list of writes. */
+  readonly index: number;
+  readonly reason: "alreadyExists" | "notFound" | "conflict";
+};
 
 export type WriteResult =
   /** As stored, with its new resourceVersion. */

@@ -1,14 +1,20 @@
+import { unreachable } from "../../protocol/types/never.ts";
 import { formatKey, keyOf, type Resource, type ResourceKey } from "../resources/resource.ts";
 import type {
   Datastore,
   DeleteResult,
   Listing,
+  ListOptions,
   Revision,
   StoreProblem,
+  TransactResult,
   WatchBatch,
+  Write,
   WriteResult,
 } from "./datastore.ts";
 import { DatastoreError } from "./datastore.ts";
+import { isListed } from "./listed.ts";
+import { assertTransaction, newIdentity, refusalsOf, withIdentityOf } from "./transaction.ts";
 import { WatchLog } from "./watch-log.ts";
 
 /** A datastore without a disk, for tests and for trying things out. It can be told to fail. */
@@ -27,10 +33,9 @@ export class MemoryDatastore implements Datastore {
     this.#failure = message;
   }
 
-  async list({ kinds }: { readonly kinds?: readonly string[] } = {}): Promise<Listing> {
+  async list(options: ListOptions = {}): Promise<Listing> {
     this.#check();
-    const all = [...this.#objects.values()];
-    const resources = kinds ? all.filter(({ kind }) => kinds.includes(kind)) : all;
+    const resources = [...this.#objects.values()].filter((each) => isListed(each, options));
     return { resources, revision: this.#log.revision };
   }
 
@@ -42,7 +47,7 @@ export class MemoryDatastore implements Datastore {
   async create(resource: Resource): Promise<WriteResult> {
     this.#check();
     if (this.#objects.has(formatKey(keyOf(resource)))) return { type: "alreadyExists" };
-    return { type: "written", resource: this.#put(resource) };
+    return { type: "written", resource: this.#create(resource) };
   }
 
   async update(resource: Resource): Promise<WriteResult> {
@@ -53,7 +58,7 @@ export class MemoryDatastore implements Datastore {
     if (resourceVersion !== undefined && resourceVersion !== stored.metadata.resourceVersion) {
       return { type: "conflict" };
     }
-    return { type: "written", resource: this.#put(resource) };
+    return { type: "written", resource: this.#put(withIdentityOf(stored, resource)) };
   }
 
   async delete(
@@ -66,9 +71,16 @@ export class MemoryDatastore implements Datastore {
     if (resourceVersion !== undefined && resourceVersion !== stored.metadata.resourceVersion) {
       return { type: "conflict" };
     }
-    this.#objects.delete(formatKey(key));
-    this.#log.append([{ type: "delete", key: keyOf(stored) }]);
+    this.#delete(stored);
     return { type: "deleted", resource: stored };
+  }
+
+  async transact(writes: readonly Write[]): Promise<TransactResult> {
+    this.#check();
+    assertTransaction(writes);
+    const refusals = refusalsOf(writes, (key) => this.#objects.get(key));
+    if (refusals.length > 0) return { type: "refused", refusals };
+    return { type: "written", resources: writes.map((write) => this.#write(write)) };
   }
 
   watch({
@@ -86,6 +98,36 @@ export class MemoryDatastore implements Datastore {
   }
 
   async close(): Promise<void> {}
+
+  #write(write: Write): Resource | undefined {
+    switch (write.type) {
+      case "create":
+        return this.#create(write.resource);
+      case "update": {
+        const stored = this.#objects.get(formatKey(keyOf(write.resource)));
+        return this.#put(stored ? withIdentityOf(stored, write.resource) : write.resource);
+      }
+      case "delete": {
+        const stored = this.#objects.get(formatKey(write.key));
+        if (stored !== undefined) this.#delete(stored);
+        return stored;
+      }
+      case "expect":
+        return undefined;
+      default:
+        return unreachable(write);
+    }
+  }
+
+  #create(resource: Resource): Resource {
+    return this.#put({ ...resource, metadata: newIdentity(resource.metadata) });
+  }
+
+  #delete(stored: Resource): void {
+    const key = keyOf(stored);
+    this.#objects.delete(formatKey(key));
+    this.#log.append([{ type: "delete", key }]);
+  }
 
   #put(given: Resource): Resource {
     this.#writes++;

@@ -6,9 +6,12 @@ import type {
   Listing,
   Revision,
   StoreProblem,
+  TransactResult,
   WatchBatch,
+  Write,
   WriteResult,
 } from "../datastore.ts";
+import { DatastoreError } from "../datastore.ts";
 import { WatchLog } from "../watch-log.ts";
 import { DirectoryFiles } from "./directory-files.ts";
 import { DirectoryWriter } from "./directory-writer.ts";
@@ -95,6 +98,10 @@ export class DirectoryDatastore implements Datastore {
     options: { readonly resourceVersion?: string } = {},
   ): Promise<DeleteResult> {
     return this.#write(() => this.#writer.delete(key, options));
+  }
+
+  async transact(_writes: readonly Write[]): Promise<TransactResult> {
+    throw new DatastoreError("transactions are not written yet");
   }
 
   watch({

@@ -5,9 +5,12 @@ import type {
   Listing,
   Revision,
   StoreProblem,
+  TransactResult,
   WatchBatch,
+  Write,
   WriteResult,
 } from "../datastore.ts";
+import { DatastoreError } from "../datastore.ts";
 import type { EtcdOptions } from "./etcd-options.ts";
 import { plainTextWarnings } from "./etcd-options.ts";
 import { EtcdReader } from "./etcd-reader.ts";
@@ -57,6 +60,10 @@ export class EtcdDatastore implements Datastore {
     options: { readonly resourceVersion?: string } = {},
   ): Promise<DeleteResult> {
     return this.#writer.delete(key, options.resourceVersion);
+  }
+
+  async transact(_writes: readonly Write[]): Promise<TransactResult> {
+    throw new DatastoreError("transactions are not written yet");
   }
 
   async *watch({
