@@ -184,6 +184,7 @@ export const SOCKET_OPTION = {
   peerCredentials: { level: SOL_SOCKET, name: 17, text: "SO_PEERCRED" },
   bindToDevice: { level: SOL_SOCKET, name: 25, text: "SO_BINDTODEVICE" },
   attachFilter: { level: SOL_SOCKET, name: 26, text: "SO_ATTACH_FILTER" },
+  sendBufferForce: { level: SOL_SOCKET, name: 32, text: "SO_SNDBUFFORCE" },
   receiveBufferForce: { level: SOL_SOCKET, name: 33, text: "SO_RCVBUFFORCE" },
   receiveBuffer: { level: SOL_SOCKET, name: 8, text: "SO_RCVBUF" },
   peerGroups: { level: SOL_SOCKET, name: 59, text: "SO_PEERGROUPS" },

@@ -9,15 +9,19 @@ import {
   setSocketOptionInt,
 } from "../native/libc.ts";
 
-const NETLINK_ROUTE = 0;
+/** The protocols of netlink that tortie speaks: who answers in the kernel. linux/netlink.h. */
+export const NETLINK_PROTOCOL = { route: 0, netfilter: 12 } as const;
+
+export type NetlinkProtocol = (typeof NETLINK_PROTOCOL)[keyof typeof NETLINK_PROTOCOL];
+
 const SOCKADDR_OCTETS = 12;
 
-/** A bound rtnetlink socket and its port id, by which notifications name who caused them. */
-export function openRouteNetlink(options: { readonly receiveBufferOctets: number }): {
-  readonly fd: number;
-  readonly portId: number;
-} {
-  const fd = openSocket({ domain: AF_NETLINK, type: SOCK_RAW, protocol: NETLINK_ROUTE });
+/** A bound netlink socket and its port id, by which notifications name who caused them. */
+export function openNetlink(options: {
+  readonly protocol: NetlinkProtocol;
+  readonly receiveBufferOctets: number;
+}): { readonly fd: number; readonly portId: number } {
+  const fd = openSocket({ domain: AF_NETLINK, type: SOCK_RAW, protocol: options.protocol });
   try {
     setReceiveBuffer(fd, options.receiveBufferOctets);
     const address = Buffer.alloc(SOCKADDR_OCTETS);

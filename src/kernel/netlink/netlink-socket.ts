@@ -15,7 +15,7 @@ import type { KernelObject } from "./kernel-event.ts";
 import { readKernelObject } from "./kernel-message.ts";
 import { FLAG, MESSAGE } from "./netlink-constants.ts";
 import { extendedAck, NetlinkError, type NetlinkFault, readNetlinkError } from "./netlink-error.ts";
-import { openRouteNetlink } from "./netlink-fd.ts";
+import { NETLINK_PROTOCOL, type NetlinkProtocol, openNetlink } from "./netlink-fd.ts";
 import { type NetlinkMessage, readMessages } from "./netlink-reader.ts";
 import { NetlinkWriter } from "./netlink-writer.ts";
 
@@ -23,6 +23,8 @@ import { NetlinkWriter } from "./netlink-writer.ts";
 const DUMP_TRIES = 5;
 
 const RECEIVE_BUFFER_OCTETS = 8 << 20;
+/** What every kernel grants without being asked. */
+const SEND_BUFFER_OCTETS = 100_000;
 /** The kernel fills at most 32 KiB for a reader whose buffer holds that much. */
 const DATAGRAM_OCTETS = 1 << 16;
 const ENOBUFS = 105;
@@ -52,7 +54,7 @@ export class NetlinkOverrunError extends Error {
   }
 }
 
-/** A rtnetlink socket for requests, batches and dumps. It belongs to the namespace it was opened in. */
+/** A netlink socket for requests, batches and dumps: rtnetlink's unless told otherwise. It belongs to the namespace it was opened in. */
 export class NetlinkSocket {
   /** Names this socket in the notifications that its requests cause. */
   readonly portId: number;
@@ -60,9 +62,10 @@ export class NetlinkSocket {
   readonly #writer = new NetlinkWriter();
   readonly #datagram = Buffer.alloc(DATAGRAM_OCTETS);
   #sequence = 0;
+  #sendBufferOctets = SEND_BUFFER_OCTETS;
 
-  constructor() {
-    const { fd, portId } = openRouteNetlink({ receiveBufferOctets: RECEIVE_BUFFER_OCTETS });
+  constructor(protocol: NetlinkProtocol = NETLINK_PROTOCOL.route) {
+    const { fd, portId } = openNetlink({ protocol, receiveBufferOctets: RECEIVE_BUFFER_OCTETS });
     this.#fd = fd;
     this.portId = portId;
     setSocketOptionInt(fd, SOCKET_OPTION.netlinkCapAck, 1);
@@ -90,6 +93,19 @@ export class NetlinkSocket {
     return fault;
   }
 
+  /** Asks for one object; answers it, or the refusal. */
+  get(request: NetlinkRequest): { readonly object?: KernelObject; readonly fault?: NetlinkFault } {
+    const sequence = this.#send(request, FLAG.request);
+    let answer: { object?: KernelObject; fault?: NetlinkFault } = {};
+    this.#receiveUntil(sequence, (message) => {
+      if (message.sequence !== sequence) return;
+      const object = readKernelObject(message);
+      const fault = message.type === MESSAGE.error ? readNetlinkError(message) : undefined;
+      answer = { ...(object !== undefined && { object }), ...(fault !== undefined && { fault }) };
+    });
+    return answer;
+  }
+
   /**
    * Sends `octets` of whole messages, numbered from `firstSequence` on, of which only the last asks for an acknowledgement;
    * refusals come back for each. Answers when the kernel has done them all.
@@ -110,6 +126,22 @@ export class NetlinkSocket {
       const fault = readNetlinkError(message);
       if (fault !== undefined) batch.onFault(index, fault);
     });
+  }
+
+  /**
+   * Sends `octets` of whole messages that the kernel takes or refuses together (nfnetlink's batches), and hands on all that
+   * it answers: its work is done when send returns, so what is not there by then will not come.
+   */
+  sendTransaction(batch: {
+    readonly bytes: Uint8Array;
+    readonly onAnswer: (message: NetlinkMessage) => void;
+  }): void {
+    const { bytes, onAnswer } = batch;
+    this.#reserveSendBuffer(bytes.length);
+    check("send", Number(libc().send(this.#fd, bytes, bytes.length, 0)));
+    for (let datagram = this.#poll(); datagram !== undefined; datagram = this.#poll()) {
+      for (const message of readMessages(datagram)) onAnswer(message);
+    }
   }
 
   /** Reserves `count` sequence numbers for a batch and answers the first. */
@@ -182,6 +214,22 @@ export class NetlinkSocket {
         visit(message);
         if (message.sequence === sequence) return;
       }
+    }
+  }
+
+  /** A netlink message must fit into the send buffer as a whole. */
+  #reserveSendBuffer(octets: number): void {
+    if (octets <= this.#sendBufferOctets) return;
+    setSocketOptionInt(this.#fd, SOCKET_OPTION.sendBufferForce, 2 * octets);
+    this.#sendBufferOctets = 2 * octets;
+  }
+
+  #poll(): Buffer | undefined {
+    try {
+      return this.#receive();
+    } catch (error) {
+      if (error instanceof SystemCallError && error.code === "EAGAIN") return undefined;
+      throw error;
     }
   }
 

@@ -88,6 +88,11 @@ export class NetlinkWriter {
     this.u32(value);
   }
 
+  /** nfnetlink's integers are in network order. */
+  attributeBe32(type: number, value: number): void {
+    this.attribute(type, be32(value));
+  }
+
   attributeFlag(type: number): void {
     this.#attributeHeader(type, 0);
   }
@@ -124,4 +129,11 @@ export class NetlinkWriter {
     this.#bytes.copy(grown, 0, 0, this.#length);
     this.#bytes = grown;
   }
+}
+
+/** Four octets in network order. */
+export function be32(value: number): Buffer {
+  const octets = Buffer.alloc(4);
+  octets.writeInt32BE(value | 0);
+  return octets;
 }
