@@ -1,8 +1,9 @@
 import type { AddressMessage } from "./netlink/address-codec.ts";
 import { writeAddressDump } from "./netlink/address-codec.ts";
-import { type LinkMessage, writeLinkDump } from "./netlink/link-codec.ts";
+import { type LinkMessage, writeLinkDump, writeLinkName } from "./netlink/link-codec.ts";
 import { type NeighborMessage, writeNeighborDump } from "./netlink/neighbor-codec.ts";
 import { MESSAGE } from "./netlink/netlink-constants.ts";
+import { NetlinkError } from "./netlink/netlink-error.ts";
 import type { NetlinkSocket } from "./netlink/netlink-socket.ts";
 import { type NexthopMessage, writeNexthopDump } from "./netlink/nexthop-codec.ts";
 import { type RouteDumpFilter, type RouteMessage, writeRouteDump } from "./netlink/route-codec.ts";
@@ -22,6 +23,17 @@ export function listLinks(socket: NetlinkSocket): LinkMessage[] {
   return socket
     .list("dump of links", { type: MESSAGE.getLink, write: writeLinkDump })
     .flatMap((object) => (object.type === "link" ? [object.link] : []));
+}
+
+/** One link by its name; undefined when there is none. */
+export function findLink(socket: NetlinkSocket, name: string): LinkMessage | undefined {
+  const { object, fault } = socket.get({
+    type: MESSAGE.getLink,
+    write: (writer) => writeLinkName(writer, name),
+  });
+  if (fault !== undefined && fault.code !== "ENODEV")
+    throw new NetlinkError(`look for link ${name}`, fault);
+  return object?.type === "link" ? object.link : undefined;
 }
 
 /** Addresses of one IP version, or of both. */

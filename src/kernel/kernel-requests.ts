@@ -9,6 +9,7 @@ import {
 import { type NeighborMessage, writeNeighbor } from "./netlink/neighbor-codec.ts";
 import { FLAG, MESSAGE } from "./netlink/netlink-constants.ts";
 import type { NetlinkSocket } from "./netlink/netlink-socket.ts";
+import { type RouteMessage, writeRoute } from "./netlink/route-codec.ts";
 import { type RuleMessage, writeRule } from "./netlink/rule-codec.ts";
 
 /** Creates a link; with `peer`, a veth pair. Throws NetlinkError (EEXIST) when the name is taken. */
@@ -47,6 +48,15 @@ export function deleteAddress(socket: NetlinkSocket, address: AddressMessage): v
   socket.request(`delete address ${address.address}/${address.prefixLength}`, {
     type: MESSAGE.deleteAddress,
     write: (writer) => writeAddress(writer, { ...address, flags: 0, protocol: 0 }),
+  });
+}
+
+/** Adds a route of somebody's namespace; this host's own go through the route driver. Throws NetlinkError (EEXIST). */
+export function addRoute(socket: NetlinkSocket, route: RouteMessage): void {
+  socket.request(`add route ${route.prefix}`, {
+    type: MESSAGE.newRoute,
+    flags: FLAG.create | FLAG.exclusive,
+    write: (writer) => writeRoute(writer, route),
   });
 }
 

@@ -24,6 +24,8 @@ export type LinkMessage = {
   readonly masterIndex?: number;
   /** The other end of a veth pair, or the device below. */
   readonly linkIndex?: number;
+  /** A text for people; on links that tortie made, whose they are. */
+  readonly alias?: string;
 };
 
 const ATTRIBUTE = {
@@ -34,6 +36,7 @@ const ATTRIBUTE = {
   master: 10,
   linkInfo: 18,
   namespacePid: 19,
+  alias: 20,
   namespaceFd: 28,
 } as const;
 
@@ -52,6 +55,8 @@ export function readLink(payload: Buffer): LinkMessage | undefined {
   const mac = attributes.get(ATTRIBUTE.address);
   const masterIndex = u32Attribute(attributes, ATTRIBUTE.master);
   const linkIndex = u32Attribute(attributes, ATTRIBUTE.link);
+  // Without its final zero, unlike other texts.
+  const alias = attributes.get(ATTRIBUTE.alias)?.toString("utf8").replace(/\0$/, "");
   return {
     index: payload.readUInt32LE(4),
     name: textAttribute(attributes, ATTRIBUTE.name) ?? "",
@@ -63,6 +68,7 @@ export function readLink(payload: Buffer): LinkMessage | undefined {
     ...(kind === undefined ? {} : { kind }),
     ...(masterIndex === undefined ? {} : { masterIndex }),
     ...(linkIndex === undefined ? {} : { linkIndex }),
+    ...(alias === undefined ? {} : { alias }),
   };
 }
 
@@ -73,6 +79,7 @@ export type LinkChange = {
   readonly macAddress?: string;
   readonly name?: string;
   readonly masterIndex?: number;
+  readonly alias?: string;
   /** Moves the link into the namespace behind this file descriptor, or of this process. */
   readonly namespace?: { readonly fd: number } | { readonly pid: number };
 };
@@ -86,6 +93,8 @@ export function writeLinkChange(writer: NetlinkWriter, index: number, change: Li
   }
   if (change.mtu !== undefined) writer.attributeU32(ATTRIBUTE.mtu, change.mtu);
   if (change.masterIndex !== undefined) writer.attributeU32(ATTRIBUTE.master, change.masterIndex);
+  if (change.alias !== undefined)
+    writer.attribute(ATTRIBUTE.alias, Buffer.from(change.alias, "utf8"));
   writeNamespace(writer, change.namespace);
 }
 
@@ -113,6 +122,12 @@ export function writeNewLink(writer: NetlinkWriter, link: NewLink): void {
 /** RTM_DELLINK, or RTM_GETLINK for one link. */
 export function writeLinkIndex(writer: NetlinkWriter, index: number): void {
   writeHeader(writer, { index, up: undefined });
+}
+
+/** RTM_GETLINK for the link of this name. */
+export function writeLinkName(writer: NetlinkWriter, name: string): void {
+  writeHeader(writer, { index: 0, up: undefined });
+  writer.attributeText(ATTRIBUTE.name, name);
 }
 
 /** RTM_GETLINK for all. */
