@@ -2,7 +2,7 @@ import { z } from "zod";
 import { type Asn, parseAsn } from "../../protocol/types/asn.ts";
 import { parseCommunity, parseLargeCommunity } from "../../protocol/types/community.ts";
 import { ipAddressToBytes, ipVersion, parseIpAddress } from "../../protocol/types/ip-address.ts";
-import { parsePrefix, prefixFromBytes } from "../../protocol/types/prefix.ts";
+import { type Prefix, parsePrefix, prefixFromBytes } from "../../protocol/types/prefix.ts";
 import { parseDuration } from "./duration.ts";
 import { parseSelector } from "./selector.ts";
 
@@ -60,6 +60,72 @@ export function parseInterfaceAddress(
   if (length === undefined) return { address, length: bits };
   if (!/^\d{1,3}$/.test(length) || Number(length) > bits) return undefined;
   return { address, length: Number(length) };
+}
+
+/** An address, or a range of them; host bits are welcome. */
+export function netField(): z.ZodString {
+  return stringField((value) =>
+    parseNet(value) ? undefined : "must be an address, or a CIDR such as 192.168.0.0/16",
+  );
+}
+
+/** What netField has checked: an address alone is a range of one. */
+export function parseNet(text: string): Prefix | undefined {
+  const parsed = parseInterfaceAddress(text);
+  return parsed && prefixFromBytes(ipAddressToBytes(parsed.address), parsed.length);
+}
+
+/** "eth0", or "*" where a kind gives it a meaning. */
+export function interfaceNameField(): z.ZodString {
+  return stringField((value) =>
+    /^[^\s/]{1,15}$/.test(value) ? undefined : "must be an interface name of 1 to 15 characters",
+  );
+}
+
+/** A whole number of up to 64 bits: beyond 2^53 it is a bigint, so that no digit is lost. */
+export function wholeNumberField(): z.ZodUnion<readonly [z.ZodInt, z.ZodBigInt]> {
+  return z.union([z.int().min(0), z.bigint().min(0n)], { error: "must be a whole number" });
+}
+
+/** A protocol that a rule may name: by name, or by its number. */
+export function policyProtocolField(): z.ZodUnion<readonly [z.ZodString, z.ZodInt]> {
+  const named = stringField((value) =>
+    /^(tcp|udp|icmp|icmpv6|sctp|udplite|\d{1,3})$/i.test(value) && Number(value) !== 0
+      ? undefined
+      : "is no protocol",
+  );
+  return z.union([named, z.int().min(1).max(255)], {
+    error: "must be TCP, UDP, ICMP, ICMPv6, SCTP, UDPLite, or a number from 1 to 255",
+  });
+}
+
+/** A protocol whose ports can be named. */
+export function endpointProtocolField(): z.ZodUnion<readonly [z.ZodString, z.ZodInt]> {
+  const named = stringField((value) =>
+    /^(tcp|udp|sctp|udplite|6|17|132|136)$/i.test(value) ? undefined : "is no protocol with ports",
+  );
+  return z.union([named, z.int().min(1).max(255)], { error: "must be TCP, UDP or SCTP" });
+}
+
+/** 80, "8000:8100", or the name of a port of endpoints. */
+export function portRangeField(): z.ZodUnion<readonly [z.ZodInt, z.ZodString]> {
+  const written = stringField((value) => (parsePortRange(value) ? undefined : "is no port"));
+  return z.union([z.int().min(0).max(65535), written], {
+    error: 'must be a port, a range such as "8000:8100", or the name of a port',
+  });
+}
+
+/** What portRangeField has checked. */
+export function parsePortRange(
+  value: number | string,
+): { readonly min: number; readonly max: number } | { readonly name: string } | undefined {
+  const [, first, last] = /^(\d{1,5})(?::(\d{1,5}))?$/.exec(String(value)) ?? [];
+  if (first === undefined) {
+    const name = String(value);
+    return /^[a-zA-Z0-9_.-]{1,128}$/.test(name) ? { name } : undefined;
+  }
+  const [min, max] = [Number(first), Number(last ?? first)];
+  return min <= max && max <= 65535 ? { min, max } : undefined;
 }
 
 /** An AS number: a number, or text in asplain or asdot ("1.10"). 0 stands for "not set", as in Calico. RFC 5396. */

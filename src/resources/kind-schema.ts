@@ -6,6 +6,8 @@ export type KindSchema<Spec extends z.ZodType = z.ZodType> = {
   readonly spec: Spec;
   /** Rules across fields. They run even when fields are wrong, so they must expect anything. */
   readonly rules: (resource: Resource) => readonly RuleViolation[];
+  /** Whether a field of the spec changes what tortie does; those that do not are accepted, and named in a warning. */
+  readonly hasEffect?: (field: string) => boolean;
 };
 
 /** A rule that is not kept; the path names the field to look at, from the top of the object. */

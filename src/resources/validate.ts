@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { type Complaint, explainIssue } from "./explain-issue.ts";
+import { isSet, type KindSchema, type RuleViolation } from "./kind-schema.ts";
 import { KINDS, type Kind, kindInfo } from "./kinds.ts";
 import { nearest } from "./nearest.ts";
 import { API_VERSION, type Resource } from "./resource.ts";
@@ -19,25 +20,11 @@ export type Validated =
 
 /** Kinds of Calico that this version has no use for. They are skipped with a warning, so that a whole cluster's YAML loads. */
 const UNUSED_KINDS = new Set([
-  "BlockAffinity",
-  "CalicoNodeStatus",
-  "ClusterInformation",
-  "FelixConfiguration",
-  "GlobalNetworkPolicy",
-  "GlobalNetworkSet",
-  "HostEndpoint",
-  "IPAMConfig",
-  "IPAMConfiguration",
-  "IPReservation",
   "KubeControllersConfiguration",
   "LiveMigration",
-  "NetworkPolicy",
-  "NetworkSet",
-  "Profile",
   "StagedGlobalNetworkPolicy",
   "StagedKubernetesNetworkPolicy",
   "StagedNetworkPolicy",
-  "Tier",
 ]);
 
 /** Checks a value of any shape against its kind, and collects everything that is wrong with it. */
@@ -51,11 +38,31 @@ export function validateResource(value: unknown, options: ValidateOptions): Vali
   const complaints = [
     ...unknownTopLevelFields(resource, options),
     ...issues.flatMap((issue) => explainIssue(issue, { schema, ...options })),
-    ...SCHEMAS[kind].rules(resource).map(asComplaint),
+    ...rulesOf(kind).rules(resource).map(asComplaint),
+    ...fieldsWithoutEffect(kind, resource),
   ];
   return complaints.some(({ severity }) => severity === "error")
     ? { ok: false, complaints }
     : { ok: true, resource: resource as AnyResource, warnings: complaints };
+}
+
+/** The row of a kind as the type of all rows; the union of single ones cannot be called with optional members. */
+function rulesOf(kind: Kind): KindSchema {
+  return SCHEMAS[kind];
+}
+
+/** One warning for all fields that are accepted and change nothing, so that nobody waits for their effect. */
+function fieldsWithoutEffect(kind: Kind, { spec }: Resource): readonly Complaint[] {
+  const { hasEffect } = rulesOf(kind);
+  if (hasEffect === undefined) return [];
+  const fields = Object.keys(spec).filter((field) => isSet(spec[field]) && !hasEffect(field));
+  const [first] = fields;
+  if (first === undefined) return [];
+  const message =
+    fields.length === 1
+      ? "is accepted, but has no effect in this version"
+      : `${fields.join(", ")} are accepted, but have no effect in this version`;
+  return [{ severity: "warning", path: fields.length === 1 ? ["spec", first] : ["spec"], message }];
 }
 
 type Envelope =
@@ -115,11 +122,18 @@ const objectName = z
     error: "must be lower case letters, digits, - and ., and begin and end with a letter or digit",
   });
 
+/** Names that programs make of other things; a slash would end the name in a key of etcd. */
+const freeName = z
+  .string()
+  .min(1)
+  .max(1024)
+  .refine((value) => !value.includes("/"), { error: "must not hold a slash" });
+
 function metadataSchema(kind: Kind): z.ZodType {
   const strings = z.record(z.string(), z.string());
   const namespaced = kindInfo(kind)?.scope === "namespaced";
   return z.looseObject({
-    name: objectName,
+    name: kindInfo(kind)?.freeNames ? freeName : objectName,
     namespace: namespaced
       ? objectName
       : z
@@ -164,12 +178,7 @@ function unknownTopLevelFields(
   });
 }
 
-function asComplaint({
-  path,
-  message,
-  fix,
-  severity,
-}: ReturnType<(typeof SCHEMAS)[Kind]["rules"]>[number]): Complaint {
+function asComplaint({ path, message, fix, severity }: RuleViolation): Complaint {
   const complaint = { severity: severity ?? "error", path, message } as const;
   return fix === undefined ? complaint : { ...complaint, fix };
 }

@@ -1,5 +1,6 @@
 import { ApiClient } from "../../api/client.ts";
-import { findKind, KINDS, type KindInfo } from "../../resources/kinds.ts";
+import type { KindInfo } from "../../resources/kind-info.ts";
+import { findKind, KINDS } from "../../resources/kinds.ts";
 import type { Resource } from "../../resources/resource.ts";
 import type { CommandContext } from "../command.ts";
 import { ExitCode } from "../exit-code.ts";

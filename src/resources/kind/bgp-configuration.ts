@@ -10,6 +10,7 @@ import {
 import { isSet, type KindSchema, type RuleViolation } from "../kind-schema.ts";
 import { passwordViolations } from "../password.ts";
 import type { Resource } from "../resource.ts";
+import { instanceNameViolations } from "./instance-name.ts";
 import { holdTimeViolations } from "./timer-rules.ts";
 
 const cidrs = z.array(z.strictObject({ cidr: cidrField() }));
@@ -103,7 +104,7 @@ const PER_NODE = new Set([
 
 function rules({ metadata, spec }: Resource): readonly RuleViolation[] {
   return [
-    ...nameViolations(metadata.name),
+    ...instanceNameViolations(metadata.name),
     ...(metadata.name === "default" ? [] : perNodeViolations(spec)),
     ...communityViolations(spec),
     ...meshViolations(spec),
@@ -112,17 +113,6 @@ function rules({ metadata, spec }: Resource): readonly RuleViolation[] {
       keepaliveTime: "nodeMeshKeepaliveTime",
     }),
     ...passwordViolations(spec["nodeMeshPassword"], ["spec", "nodeMeshPassword"]),
-  ];
-}
-
-function nameViolations(name: string): readonly RuleViolation[] {
-  if (name === "default" || /^node\../.test(name)) return [];
-  return [
-    {
-      path: ["metadata", "name"],
-      message: `${JSON.stringify(name)} has no meaning`,
-      fix: 'name it "default" for the whole cluster, or "node.NAME" for one node',
-    },
   ];
 }
 

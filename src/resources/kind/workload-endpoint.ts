@@ -1,12 +1,15 @@
 import { z } from "zod";
 import { parsePrefix, prefixAddress, prefixLength } from "../../../protocol/types/prefix.ts";
-import { cidrField, ipAddressField, ipAddressOfVersion, stringField } from "../field.ts";
-import type { KindSchema, RuleViolation } from "../kind-schema.ts";
+import {
+  cidrField,
+  endpointProtocolField,
+  interfaceNameField,
+  ipAddressField,
+  ipAddressOfVersion,
+  stringField,
+} from "../field.ts";
+import { isSet, type KindSchema, type RuleViolation } from "../kind-schema.ts";
 import type { Resource } from "../resource.ts";
-
-const protocol = z.union([z.string(), z.int().min(1).max(255)], {
-  error: "must be a protocol such as TCP, or its number",
-});
 
 const spec = z.strictObject({
   orchestrator: z.string().optional().describe("Who runs the workload: k8s, cni, docker, libvirt."),
@@ -26,9 +29,7 @@ const spec = z.strictObject({
   ipv4Gateway: ipAddressOfVersion(4).optional(),
   ipv6Gateway: ipAddressOfVersion(6).optional(),
   profiles: z.array(z.string()).optional(),
-  interfaceName: stringField((value) =>
-    /^[^\s/]{1,15}$/.test(value) ? undefined : "must be an interface name of 1 to 15 characters",
-  )
+  interfaceName: interfaceNameField()
     .optional()
     .describe("The host's end of the workload's interface."),
   mac: stringField((value) =>
@@ -38,15 +39,24 @@ const spec = z.strictObject({
     .array(
       z.strictObject({
         name: z.string().optional(),
-        protocol,
+        protocol: endpointProtocolField(),
         port: z.int().min(0).max(65535),
-        hostPort: z.int().min(0).max(65535).optional(),
-        hostIP: z.string().optional(),
+        hostPort: z
+          .int()
+          .min(0)
+          .max(65535)
+          .optional()
+          .describe("The host's port that leads to this one."),
+        hostIP: ipAddressField().optional().describe("Only on this address of the host."),
       }),
     )
-    .optional(),
+    .optional()
+    .describe("Names for ports, to be used in policy, and ports of the host that lead here."),
   allowSpoofedSourcePrefixes: z.array(cidrField()).optional(),
-  qosControls: z.looseObject({}).optional(),
+  qosControls: z
+    .looseObject({})
+    .optional()
+    .describe("Limits of bandwidth, packets and connections."),
 });
 
 /** One interface of a workload: a container, a virtual machine, anything with an address of its own. */
@@ -64,7 +74,45 @@ function rules({ spec }: Resource): readonly RuleViolation[] {
     }
     seen.add(address);
   }
+  return [...found, ...natViolations(spec, seen), ...portViolations(spec)];
+}
+
+/** One external address leads to one address of the workload, of the same family. */
+function natViolations(
+  spec: Resource["spec"],
+  addresses: ReadonlySet<string>,
+): readonly RuleViolation[] {
+  const nats = Array.isArray(spec["ipNATs"]) ? spec["ipNATs"] : [];
+  const found: RuleViolation[] = [];
+  const external = new Set<string>();
+  for (const [index, nat] of nats.entries()) {
+    const path = ["spec", "ipNATs", index];
+    const [inner, outer] = [String(nat?.internalIP), String(nat?.externalIP)];
+    if (inner.includes(":") !== outer.includes(":")) {
+      found.push({ path, message: "internalIP and externalIP must be of one family" });
+    } else if (!addresses.has(inner)) {
+      found.push({ path: [...path, "internalIP"], message: "must be one of spec.ipNetworks" });
+    }
+    if (external.has(outer)) {
+      found.push({ path: [...path, "externalIP"], message: "is listed twice" });
+    }
+    external.add(outer);
+  }
   return found;
+}
+
+function portViolations(spec: Resource["spec"]): readonly RuleViolation[] {
+  const ports = Array.isArray(spec["ports"]) ? spec["ports"] : [];
+  return ports.flatMap((port, index) => {
+    const path = ["spec", "ports", index];
+    if (isSet(port?.hostIP) && !isSet(port?.hostPort)) {
+      return [{ path: [...path, "hostIP"], message: "needs hostPort", fix: "add hostPort" }];
+    }
+    if (isSet(port?.name) || isSet(port?.hostPort)) return [];
+    return [
+      { path, message: "must have name or hostPort", fix: "add name, to use the port in policy" },
+    ];
+  });
 }
 
 function workloadAddressField(): z.ZodString {
