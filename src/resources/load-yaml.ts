@@ -37,7 +37,11 @@ export function loadYaml(
     return { resources: [], errors: [{ severity: "error", path: file, message }] };
   }
   const lineCounter = new LineCounter();
-  const parsed = parseAllDocuments(text, { lineCounter, prettyErrors: false });
+  const parsed = parseAllDocuments(text, {
+    lineCounter,
+    prettyErrors: false,
+    intAsBigInt: true,
+  });
   const documents: readonly Document[] = Array.isArray(parsed) ? parsed : [];
   const source = new SourceText({ file, text, lineCounter });
   const loads = documents.map((document, index) =>
@@ -167,10 +171,21 @@ const SYNTAX: Readonly<Record<string, Told>> = {
 
 function toPlainValue(document: Document): unknown {
   try {
-    return document.contents === null ? null : document.toJS({ maxAliasCount: 100 });
+    return document.contents === null ? null : exact(document.toJS({ maxAliasCount: 100 }));
   } catch {
     return undefined;
   }
+}
+
+/** Integers as exact-json.ts has them: numbers where no digit is lost, bigints beyond. */
+function exact(value: unknown): unknown {
+  if (typeof value === "bigint") {
+    const number = Number(value);
+    return Number.isSafeInteger(number) ? number : value;
+  }
+  if (typeof value !== "object" || value === null) return value;
+  if (Array.isArray(value)) return value.map(exact);
+  return Object.fromEntries(Object.entries(value).map(([field, inner]) => [field, exact(inner)]));
 }
 
 function nameOf(item: unknown): string | undefined {

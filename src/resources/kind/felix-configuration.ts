@@ -7,7 +7,7 @@ import {
   stringField,
 } from "../field.ts";
 import type { KindSchema, RuleViolation } from "../kind-schema.ts";
-import { nearest } from "../nearest.ts";
+import { editDistance } from "../nearest.ts";
 import type { Resource } from "../resource.ts";
 import { instanceNameViolations } from "./instance-name.ts";
 
@@ -106,14 +106,10 @@ function rules({ metadata, spec: written }: Resource): readonly RuleViolation[] 
 function misspelled(written: Resource["spec"]): readonly RuleViolation[] {
   const known = Object.keys(spec.shape);
   return Object.keys(written).flatMap((field) => {
-    const near = known.includes(field) ? undefined : nearest(field, known);
+    if (known.includes(field)) return [];
+    const near = known.find((each) => editDistance(field.toLowerCase(), each.toLowerCase()) <= 2);
     if (near === undefined) return [];
-    return [
-      {
-        path: ["spec", field],
-        severity: "warning",
-        message: `unknown field spec.${field}; did you mean spec.${near}?`,
-      },
-    ];
+    const message = `unknown field spec.${field}; did you mean spec.${near}?`;
+    return [{ path: ["spec", field], severity: "warning", message }];
   });
 }

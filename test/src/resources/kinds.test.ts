@@ -1,8 +1,16 @@
 import t from "tap";
+import { Prefix } from "../../../protocol/types/prefix.ts";
 import { parseDuration } from "../../../src/resources/duration.ts";
+import {
+  affinityName,
+  blockName,
+  parseAffinityName,
+  parseBlockName,
+} from "../../../src/resources/ipam-names.ts";
 import { findKind, KINDS, kindInfo } from "../../../src/resources/kinds.ts";
 import { parsePeerAddress } from "../../../src/resources/peer-address.ts";
 import { formatKey, keyOf, parseKey, type Resource } from "../../../src/resources/resource.ts";
+import { workloadEndpointName } from "../../../src/resources/workload-endpoint-name.ts";
 
 const V3 = "projectcalico.org/v3";
 
@@ -59,6 +67,45 @@ t.test("the table of kinds: names lead to one kind, keys go back and forth", asy
   });
 });
 
+t.test("IPAM's names lead to what they name, and back", async (t) => {
+  const cidrs = ["10.0.0.0/26", "0.0.0.0/0", "fd00::/122", "::/128", "2001:db8:1:2:3:4:5:0/116"];
+  for (const cidr of cidrs.map(Prefix)) {
+    t.equal(parseBlockName(blockName(cidr)), cidr);
+    for (const node of ["a", "host-1.example.org", "1-2-3-4-5", "fd00--"]) {
+      for (const type of ["host", "virtual"] as const) {
+        t.strictSame(parseAffinityName(affinityName({ type, node, cidr })), { type, node, cidr });
+      }
+    }
+  }
+  t.equal(blockName(Prefix("192.168.0.0/26")), "192-168-0-0-26", "as Calico has it");
+  t.equal(blockName(Prefix("fd00::/122")), "fd00---122");
+  for (const name of ["", "-", "10-0-0-0", "10-0-0-1-26", "10.0.0.0-26", "FD00---122", "a-26"]) {
+    t.equal(parseBlockName(name), undefined, name);
+  }
+  for (const name of [
+    "host.10-0-0-0-26.",
+    "host.10-0-0-0-26",
+    "x.10-0-0-0-26.a",
+    "host.10-0-0-0-26.a/b",
+  ]) {
+    t.equal(parseAffinityName(name), undefined, name);
+  }
+});
+
+t.test("a workload endpoint is named as Calico names it", async (t) => {
+  const rows: readonly (readonly [object, string | undefined])[] = [
+    [
+      { node: "host-1", orchestrator: "cni", containerID: "ab-c", endpoint: "eth0" },
+      "host--1-cni-ab--c-eth0",
+    ],
+    [{ node: "n", orchestrator: "k8s", pod: "web-0", endpoint: "eth0" }, "n-k8s-web--0-eth0"],
+    [{ node: "n", orchestrator: "libvirt", workload: "vm", endpoint: "eth0" }, "n-libvirt-vm-eth0"],
+    [{ node: "n", orchestrator: "k8s", endpoint: "eth0" }, undefined],
+    [{ orchestrator: "cni", containerID: "a", endpoint: "eth0" }, undefined],
+  ];
+  for (const [spec, name] of rows) t.equal(workloadEndpointName(spec), name);
+});
+
 /** Kind, spec, cells of the wide table. */
 const ROWS: readonly (readonly [string, object, string])[] = [
   ["Node", {}, "x (64512) - -"],
@@ -82,6 +129,38 @@ const ROWS: readonly (readonly [string, object, string])[] = [
     { ipNATs: [{ internalIP: "10.0.0.1", externalIP: "1.1.1.1" }] },
     "x - - - - - 1.1.1.1:10.0.0.1",
   ],
+  ["CalicoNodeStatus", { node: "n", classes: ["BGP", "Routes"] }, "x n BGP,Routes"],
+  [
+    "ClusterInformation",
+    { clusterGUID: "g", calicoVersion: "v3", datastoreReady: true },
+    "x g - v3 true",
+  ],
+  ["FelixConfiguration", { ipipEnabled: true }, "x"],
+  ["IPReservation", { reservedCIDRs: ["10.0.0.0/30", "10.1.0.0/30"] }, "x 10.0.0.0/30,10.1.0.0/30"],
+  ["IPAMConfiguration", {}, "x false true 0"],
+  [
+    "BlockAffinity",
+    { node: "n", cidr: "10.0.0.0/26", state: "confirmed" },
+    "x 10.0.0.0/26 n confirmed host",
+  ],
+  [
+    "IPAMBlock",
+    { cidr: "10.0.0.0/30", affinity: "host:n", allocations: [null, 0, null, 0] },
+    "x 10.0.0.0/30 host:n 2/4",
+  ],
+  ["IPAMBlock", { cidr: "10.0.0.0/30", affinity: null }, "x 10.0.0.0/30 - -"],
+  ["IPAMHandle", { block: { "10.0.0.0/26": 2, "10.1.0.0/26": 1 } }, "x 3"],
+  [
+    "HostEndpoint",
+    { node: "n", interfaceName: "eth0", expectedIPs: ["10.0.0.1"], profiles: ["a", "b"] },
+    "x n eth0 10.0.0.1 a,b",
+  ],
+  ["Profile", { labelsToApply: { a: "1", b: "" } }, "x a=1,b="],
+  ["Tier", {}, "x -"],
+  ["NetworkPolicy", { order: 10, selector: "has(a)" }, "x default 10 has(a)"],
+  ["GlobalNetworkPolicy", { tier: "security" }, "x security - all()"],
+  ["NetworkSet", { nets: ["10.0.0.0/8"] }, "x 10.0.0.0/8"],
+  ["GlobalNetworkSet", {}, "x -"],
 ];
 
 t.test("columns show what is there, and say what is inherited", async (t) => {
