@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
-import { computeHostState } from "../calc/calc.ts";
+import { HostCalculation } from "../calc/calc.ts";
 import type { HostState } from "../calc/host-state.ts";
 import type { Datastore } from "../datastore/datastore.ts";
 import { type SyncProblem, type SyncUpdate, syncDatastore } from "../datastore/syncer.ts";
@@ -48,6 +48,7 @@ export async function followHost(options: HostFollowerOptions): Promise<void> {
 
 class HostFollower {
   readonly #options: HostFollowerOptions;
+  #calculation: HostCalculation | undefined;
   #state: HostState | undefined;
   #fromMemory = false;
 
@@ -59,7 +60,7 @@ class HostFollower {
     if (!inSync && !this.#hasRead(resources)) this.useLastKnownGood();
     if (this.#hasRead(resources) || inSync) {
       const news = changed.size > 0 || this.#state === undefined || this.#fromMemory;
-      if (news) this.#compute(resources);
+      if (news) this.#compute(resources, changed);
     }
     this.#options.onReport({
       resources,
@@ -92,16 +93,27 @@ class HostFollower {
     return resources.size > 0;
   }
 
-  #compute(resources: SyncUpdate["resources"]): void {
+  #compute(resources: SyncUpdate["resources"], changed: SyncUpdate["changed"]): void {
     try {
-      const { nodeName } = this.#options;
-      const state = computeHostState({ nodeName, resources: resources.values() });
+      const state = this.#calculate(resources, changed);
+      const wasFromMemory = this.#fromMemory;
       this.#fromMemory = false;
-      if (isDeepStrictEqual(state, this.#state)) return;
+      if (state === this.#state) return;
+      if (wasFromMemory && isDeepStrictEqual(state, this.#state)) return;
       this.#state = state;
       this.#options.onHostState(state);
     } catch (error) {
+      // Half of the change may be in: the next one begins again from the resources.
+      this.#calculation = undefined;
       this.#options.onError(error instanceof Error ? error : new Error(String(error)));
     }
+  }
+
+  #calculate(resources: SyncUpdate["resources"], changed: SyncUpdate["changed"]): HostState {
+    if (this.#calculation === undefined) {
+      this.#calculation = new HostCalculation({ nodeName: this.#options.nodeName });
+      return this.#calculation.update(resources);
+    }
+    return this.#calculation.update([...changed].map((key) => [key, resources.get(key)] as const));
   }
 }

@@ -1,16 +1,18 @@
-import type { Origination, PeerConfig } from "../../protocol/speaker/speaker-config.ts";
-import { type IpAddress, ipv4ToNumber } from "../../protocol/types/ip-address.ts";
-import { hostPrefix, parsePrefix, prefixContains } from "../../protocol/types/prefix.ts";
-import { RouterId } from "../../protocol/types/router-id.ts";
+import { hostPrefix } from "../../protocol/types/prefix.ts";
 import { DEFAULTS } from "../resources/defaults.ts";
-import { parsePeerAddress } from "../resources/peer-address.ts";
+import type { Kind } from "../resources/kinds.ts";
+import { formatKey, keyOf } from "../resources/resource.ts";
 import type { AnyResource } from "../resources/schemas.ts";
-import { type ClusterView, type NodeView, viewCluster } from "./cluster-view.ts";
-import { desiredPeerings } from "./desired-peerings.ts";
-import { communityOf } from "./filter-rules.ts";
-import type { HostState, HostStateProblem, WorkloadState } from "./host-state.ts";
-import { peerConfig } from "./peer-config.ts";
-import { localWorkloads } from "./workloads.ts";
+import { type Cluster, deriveCluster, type ResourceTables } from "./cluster.ts";
+import type { Derivation, SourceTable, Table, Value } from "./derive/derivation.ts";
+import { IncrementalDerivation } from "./derive/incremental-derivation.ts";
+import type { HostState, HostStateProblem } from "./host-state.ts";
+import { addressesOf, routerIdOf } from "./node-view.ts";
+import { deriveOriginations } from "./originations.ts";
+import { deriveOwnBlocks, isAggregate } from "./own-blocks.ts";
+import { derivePeers } from "./peers.ts";
+import { derivePools } from "./pools.ts";
+import { deriveWorkloads } from "./workloads.ts";
 
 export type CalcInput = { readonly nodeName: string; readonly resources: Iterable<AnyResource> };
 
@@ -19,120 +21,160 @@ export type CalcInput = { readonly nodeName: string; readonly resources: Iterabl
  * matter, and the same resources give the same state.
  */
 export function computeHostState({ nodeName, resources }: CalcInput): HostState {
-  const cluster = viewCluster(nodeName, resources);
-  const { self, config } = cluster;
-  const defaults = DEFAULTS.bgpConfiguration;
-  const own = self ? addressesOf(self) : [];
-  const local = localWorkloads(cluster, { nodeName });
-  const addresses = local.workloads.flatMap((workload) => workload.addresses);
-  const bgp = computeBgp(cluster, nodeName);
-  const problems = [
-    ...bgp.problems,
-    ...local.problems,
-    ...outsideOfPools(cluster, local.workloads),
-  ];
-  return {
-    nodeName,
-    speaker: {
-      asn: self?.asn ?? cluster.globalAsn,
-      routerId: routerIdOf(nodeName, self),
-      ...(self?.clusterId !== undefined && { clusterId: self.clusterId }),
-      ownAddresses: own,
-      localWorkloads: addresses.map(hostPrefix),
-      nodeAddresses: cluster.nodes.flatMap(addressesOf),
-      decision: DEFAULTS.decision,
-      hostName: nodeName,
-      peers: bgp.peers,
-    },
-    listen: {
-      port: self?.listenPort ?? config.listenPort ?? defaults.listenPort,
-      addresses: config.bindMode === "NodeIP" && own.length > 0 ? own : "any",
-    },
-    originations: addresses.map((address) => originationOf(address, cluster)),
-    workloads: local.workloads,
-    blackholes: [],
-    staticRoutes: bgp.staticRoutes,
-    programsLearnedRoutes: config.programClusterRoutes !== "Disabled",
-    routeMetric: {
-      ipv4: config.ipv4NormalRoutePriority ?? defaults.ipv4NormalRoutePriority,
-      ipv6: config.ipv6NormalRoutePriority ?? defaults.ipv6NormalRoutePriority,
-    },
-    problems: withoutRepeats(problems),
-  };
+  const calculation = new HostCalculation({ nodeName });
+  return calculation.update(
+    [...resources].map((resource) => [formatKey(keyOf(resource)), resource] as const),
+  );
 }
 
-type Bgp = {
-  readonly peers: readonly PeerConfig[];
-  readonly staticRoutes: HostState["staticRoutes"];
-  readonly problems: readonly HostStateProblem[];
+/**
+ * What this host should be, kept up to date: a change of a resource costs what it touches. The state is a new object when
+ * something changed, and every part of it that did not is the object of before.
+ */
+export class HostCalculation {
+  readonly #derivation: Derivation;
+  readonly #resources: ResourceTables;
+  readonly #state: Value<HostState>;
+
+  constructor({
+    nodeName,
+    derivation = new IncrementalDerivation(),
+  }: {
+    readonly nodeName: string;
+    readonly derivation?: Derivation;
+  }) {
+    const cluster = deriveCluster(derivation, nodeName);
+    this.#derivation = derivation;
+    this.#resources = cluster.resources;
+    this.#state = deriveHostState(cluster);
+  }
+
+  /** Takes resources by formatKey ("BGPPeer/tor-1"); undefined for one that is gone. */
+  update(changes: Iterable<readonly [key: string, resource: AnyResource | undefined]>): HostState {
+    for (const [key, resource] of changes) {
+      const slash = key.indexOf("/");
+      const table = tableOf(this.#resources, key.slice(0, slash));
+      table?.set(key.slice(slash + 1), resource);
+    }
+    this.#derivation.settle();
+    return this.#state.current;
+  }
+}
+
+/** Undefined for a kind that this version does not know. */
+function tableOf(tables: ResourceTables, kind: string): SourceTable<AnyResource> | undefined {
+  return Object.hasOwn(tables, kind)
+    ? (tables[kind as Kind] as unknown as SourceTable<AnyResource>)
+    : undefined;
+}
+
+/** The parts of a HostState, and what each is made of. To add a part, add its lines here. */
+function deriveHostState(cluster: Cluster): Value<HostState> {
+  const { derivation, config } = cluster;
+  const routeMetric = deriveRouteMetric(cluster);
+  const pools = derivePools(cluster);
+  const blocks = deriveOwnBlocks(cluster);
+  const workloads = deriveWorkloads(cluster);
+  const states = derivation.list(
+    derivation.table("workload states", workloads.local, ({ state }) => state),
+  );
+  const originations = deriveOriginations(cluster, {
+    workloads: workloads.local,
+    blocks,
+    pools,
+    metric: routeMetric,
+  });
+  const peers = derivePeers(cluster, { workloads: workloads.local, blocks, pools });
+  const speaker = deriveSpeaker(cluster, { states, peers: peers.configs });
+  const listen = deriveListen(cluster);
+  const problems = deriveProblems(cluster, [
+    ...workloads.problems,
+    ...originations.problems,
+    ...peers.problems,
+  ]);
+  return derivation.value("host state", (read) => ({
+    nodeName: cluster.nodeName,
+    speaker: read.value(speaker),
+    listen: read.value(listen),
+    originations: read.value(originations.originations),
+    workloads: read.value(states),
+    blackholes: read.value(blocks).filter(isAggregate),
+    staticRoutes: read.value(peers.staticRoutes),
+    programsLearnedRoutes: read.value(config).programClusterRoutes !== "Disabled",
+    routeMetric: read.value(routeMetric),
+    problems: read.value(problems),
+  }));
+}
+
+type SpeakerInputs = {
+  readonly states: Value<HostState["workloads"]>;
+  readonly peers: Value<HostState["speaker"]["peers"]>;
 };
 
-function computeBgp({ self, ...cluster }: ClusterView, nodeName: string): Bgp {
-  if (self === undefined) {
-    const message = "there is no such Node with spec.bgp: this host peers with nobody";
-    return { peers: [], staticRoutes: [], problems: [{ resource: `Node/${nodeName}`, message }] };
-  }
-  const host = { ...cluster, self };
-  const { peerings, problems } = desiredPeerings(host);
-  const configs = peerings.map((peering) => peerConfig(host, peering));
-  return {
-    peers: configs.map(({ peer }) => peer),
-    staticRoutes: peerings.flatMap(({ address, source, origin }) => {
-      const gateway = parsePeerAddress(source?.spec.reachableBy ?? "")?.address;
-      if (gateway === undefined || origin === "reverse") return [];
-      return [{ prefix: hostPrefix(address), gateway }];
-    }),
-    problems: [...problems, ...configs.flatMap((config) => config.problems)],
-  };
-}
-
-function addressesOf({ ipv4, ipv6 }: NodeView): readonly IpAddress[] {
-  return [ipv4, ipv6].filter((address) => address !== undefined);
-}
-
-/** The IPv4 address, as Calico does; a node with IPv6 alone takes a hash of its name (FNV-1a). RFC 6286 §2.1 asks for no more. */
-function routerIdOf(nodeName: string, self: NodeView | undefined): RouterId {
-  if (self?.ipv4 !== undefined) return RouterId(ipv4ToNumber(self.ipv4));
-  let hash = 0x811c_9dc5;
-  for (const octet of new TextEncoder().encode(nodeName)) {
-    hash = Math.imul(hash ^ octet, 0x0100_0193) >>> 0;
-  }
-  return RouterId(hash || 1);
-}
-
-/** A workload's address, with the communities that prefixAdvertisements gives to its range. */
-function originationOf(address: IpAddress, { config }: ClusterView): Origination {
-  const prefix = hostPrefix(address);
-  const named = new Map((config.communities ?? []).map(({ name, value }) => [name, value]));
-  const texts = (config.prefixAdvertisements ?? []).flatMap(({ cidr, communities }) => {
-    const range = parsePrefix(cidr);
-    return range && prefixContains(range, prefix) ? communities : [];
+function deriveSpeaker(
+  { derivation, self, globalAsn, nodes, nodeName }: Cluster,
+  { states, peers }: SpeakerInputs,
+): Value<HostState["speaker"]> {
+  const addresses = derivation.list(derivation.table("node addresses", nodes, addressesOf));
+  const nodeAddresses = derivation.value("all node addresses", (read) =>
+    read.value(addresses).flat(),
+  );
+  const localWorkloads = derivation.value("local workload prefixes", (read) =>
+    read.value(states).flatMap((state) => state.addresses.map(hostPrefix)),
+  );
+  return derivation.value("speaker", (read) => {
+    const own = read.value(self);
+    return {
+      asn: own?.asn ?? read.value(globalAsn),
+      routerId: routerIdOf(nodeName, own),
+      ...(own?.clusterId !== undefined && { clusterId: own.clusterId }),
+      ownAddresses: own ? addressesOf(own) : [],
+      localWorkloads: read.value(localWorkloads),
+      nodeAddresses: read.value(nodeAddresses),
+      decision: DEFAULTS.decision,
+      hostName: nodeName,
+      peers: read.value(peers),
+    };
   });
-  const communities = [...new Set(texts)].flatMap(
-    (text) => communityOf(named.get(text) ?? text) ?? [],
-  );
-  return { prefix, kind: "workload", ...(communities.length > 0 && { communities }) };
 }
 
-/** The standard export filter announces only what lies in a pool; who put an address elsewhere should hear of it. */
-function outsideOfPools(
-  { pools }: ClusterView,
-  workloads: readonly WorkloadState[],
-): readonly HostStateProblem[] {
-  const ranges = pools.flatMap(({ spec }) => parsePrefix(spec.cidr) ?? []);
-  if (ranges.length === 0) return [];
-  return workloads.flatMap(({ name, addresses }) =>
-    addresses
-      .filter((address) => !ranges.some((range) => prefixContains(range, hostPrefix(address))))
-      .map((address) => ({
-        resource: `WorkloadEndpoint/${name}`,
-        message: `${address} is in no IPPool: not announced`,
-      })),
-  );
+function deriveListen({ derivation, self, config }: Cluster): Value<HostState["listen"]> {
+  return derivation.value("listen", (read) => {
+    const { listenPort, bindMode } = read.value(config);
+    const node = read.value(self);
+    const own = node ? addressesOf(node) : [];
+    return {
+      port: node?.listenPort ?? listenPort ?? DEFAULTS.bgpConfiguration.listenPort,
+      addresses: bindMode === "NodeIP" && own.length > 0 ? own : "any",
+    };
+  });
 }
 
-/** One BGPPeer can make many sessions with one and the same problem. */
-function withoutRepeats(problems: readonly HostStateProblem[]): readonly HostStateProblem[] {
-  const byText = new Map(problems.map((each) => [`${each.resource} ${each.message}`, each]));
-  return [...byText.entries()].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, each]) => each);
+function deriveRouteMetric({ derivation, config }: Cluster): Value<HostState["routeMetric"]> {
+  const defaults = DEFAULTS.bgpConfiguration;
+  return derivation.value("route metric", (read) => {
+    const { ipv4NormalRoutePriority, ipv6NormalRoutePriority } = read.value(config);
+    return {
+      ipv4: ipv4NormalRoutePriority ?? defaults.ipv4NormalRoutePriority,
+      ipv6: ipv6NormalRoutePriority ?? defaults.ipv6NormalRoutePriority,
+    };
+  });
+}
+
+type ProblemTable = Table<{ readonly problems: readonly HostStateProblem[] }>;
+
+/** Sorted, and each once: one BGPPeer can make many sessions with one and the same problem. */
+function deriveProblems(
+  { derivation, self, nodeName }: Cluster,
+  tables: readonly ProblemTable[],
+): Value<readonly HostStateProblem[]> {
+  const all = derivation.group("problems", tables, ({ problems }) =>
+    problems.map((problem) => [`${problem.resource} ${problem.message}`, problem] as const),
+  );
+  const once = derivation.list(derivation.table("each problem", all, ([problem]) => problem));
+  const message = "there is no such Node with spec.bgp: this host peers with nobody";
+  return derivation.value("all problems", (read) => [
+    ...(read.value(self) === undefined ? [{ resource: `Node/${nodeName}`, message }] : []),
+    ...read.value(once),
+  ]);
 }

@@ -1,42 +1,72 @@
-import type { ClusterView, NodeView } from "./cluster-view.ts";
-import { explicitPeerings, type PeeringsAndProblems } from "./explicit-peerings.ts";
+import { deriveAddressedPeerings, type PeeringsAndProblems } from "./addressed-peerings.ts";
+import type { Cluster } from "./cluster.ts";
+import { compareText, type Table } from "./derive/derivation.ts";
 import type { HostStateProblem } from "./host-state.ts";
-import { meshPeerings } from "./mesh.ts";
+import { type Candidates, deriveNodePeerings } from "./node-peerings.ts";
+import type { NodeView } from "./node-view.ts";
 import type { Peering } from "./peering.ts";
+import { deriveWorkloadPeerings } from "./workload-peerings.ts";
+import type { LocalWorkload } from "./workloads.ts";
+
+export type DesiredPeerings = {
+  /** By peer address. */
+  readonly peerings: Table<PeeringsAndProblems>;
+  readonly problems: readonly Table<{ readonly problems: readonly HostStateProblem[] }>[];
+};
 
 /**
  * All peerings of this host, one for each peer. Where several ask for the same address, the more deliberate one wins, as in
  * Calico: of every node, then of some nodes, then the opposite of another node's, then the mesh. Among equals, the first name.
  */
-export function desiredPeerings(
-  host: ClusterView & { readonly self: NodeView },
-): PeeringsAndProblems {
-  const explicit = explicitPeerings(host);
-  const candidates = [...explicit.peerings, ...meshPeerings(host)];
-  const problems: HostStateProblem[] = [...explicit.problems, ...sharedAddresses(host)];
-  const chosen = new Map<string, Peering[]>();
-  for (const candidate of candidates.toSorted((a, b) => rank(a) - rank(b))) {
-    const alike = chosen.get(candidate.address) ?? [];
-    const rival = alike.find((each) => collide(each, candidate));
+export function derivePeerings(cluster: Cluster, local: Table<LocalWorkload>): DesiredPeerings {
+  const { derivation, self, nodesByAddress } = cluster;
+  const addressed = deriveAddressedPeerings(cluster);
+  const sources: readonly Table<Candidates>[] = [
+    addressed,
+    deriveNodePeerings(cluster),
+    deriveWorkloadPeerings(cluster, local),
+  ];
+  const candidates = derivation.group("peerings wanted", sources, ({ peerings }) =>
+    peerings.map((peering) => [peering.address, peering] as const),
+  );
+  const peerings = derivation.table("peerings", candidates, (wanted, _address, read) => {
+    const own = read.value(self);
+    return own && choose(own, wanted);
+  });
+  const shared = derivation.table("shared addresses", nodesByAddress, sharedAddress);
+  return { peerings, problems: [addressed, peerings, shared] };
+}
+
+function choose(self: NodeView, candidates: readonly Peering[]): PeeringsAndProblems {
+  const peerings: Peering[] = [];
+  const problems: HostStateProblem[] = [];
+  for (const candidate of candidates.toSorted(byRank)) {
+    const rival = peerings.find((each) => collide(each, candidate));
     if (rival === undefined) {
-      const problem = whyImpossible(host.self, candidate);
-      if (problem === undefined) chosen.set(candidate.address, [...alike, candidate]);
+      const problem = whyImpossible(self, candidate);
+      if (problem === undefined) peerings.push(candidate);
       else problems.push({ resource: resourceOf(candidate), message: problem });
     } else if (isMistake(rival, candidate)) {
       const message = `${resourceOf(rival)} peers with ${candidate.address} already; this one is not in force`;
       problems.push({ resource: resourceOf(candidate), message });
     }
   }
-  return {
-    peerings: [...chosen.values()].flat().toSorted((a, b) => (a.name < b.name ? -1 : 1)),
-    problems,
-  };
+  return { peerings, problems };
 }
 
 const RANKS = { global: 0, node: 1, localWorkload: 2, reverse: 3, mesh: 4 } as const;
 
 function rank({ origin }: Peering): number {
   return RANKS[origin];
+}
+
+function byRank(a: Peering, b: Peering): number {
+  return (
+    rank(a) - rank(b) ||
+    compareText(a.source?.metadata.name ?? "", b.source?.metadata.name ?? "") ||
+    compareText(a.node?.name ?? "", b.node?.name ?? "") ||
+    compareText(a.name, b.name)
+  );
 }
 
 /** For two with one address: explicit peers may share it if their ports differ; what comes by itself gives way to any other. */
@@ -67,19 +97,11 @@ function whyImpossible(self: NodeView, { address, families }: Peering): string |
 }
 
 /** Nodes that claim one address: the peering goes to the first by name. */
-function sharedAddresses({ nodes }: ClusterView): readonly HostStateProblem[] {
-  const owners = new Map<string, string>();
-  const problems: HostStateProblem[] = [];
-  for (const { name, ipv4, ipv6 } of nodes) {
-    for (const address of [ipv4, ipv6]) {
-      if (address === undefined) continue;
-      const owner = owners.get(address);
-      if (owner === undefined) owners.set(address, name);
-      else {
-        const message = `${address} is the address of node ${owner} as well; give each node its own`;
-        problems.push({ resource: `Node/${name}`, message });
-      }
-    }
-  }
-  return problems;
+function sharedAddress(
+  [owner, ...others]: readonly NodeView[],
+  address: string,
+): { readonly problems: readonly HostStateProblem[] } | undefined {
+  if (owner === undefined || others.length === 0) return undefined;
+  const message = `${address} is the address of node ${owner.name} as well; give each node its own`;
+  return { problems: others.map(({ name }) => ({ resource: `Node/${name}`, message })) };
 }

@@ -1,16 +1,12 @@
 import type { PolicyMatch, PolicyOperation, PolicyRule } from "../../protocol/policy/policy.ts";
 import { Asn } from "../../protocol/types/asn.ts";
-import {
-  type Community,
-  type LargeCommunity,
-  parseCommunity,
-  parseLargeCommunity,
-} from "../../protocol/types/community.ts";
 import { type Family, IPV4_UNICAST, IPV6_UNICAST } from "../../protocol/types/family.ts";
 import { Prefix, prefixLength } from "../../protocol/types/prefix.ts";
 import { asNumberOf } from "../resources/field.ts";
 import type { ResourceOf, SpecOf } from "../resources/schemas.ts";
 import type { HostStateProblem } from "./host-state.ts";
+import { communityOf } from "./prefix-communities.ts";
+import { localPrefOf } from "./route-priority.ts";
 
 type Rule = NonNullable<SpecOf<"BGPFilter">["exportV4"]>[number];
 
@@ -19,35 +15,27 @@ export type FilterRules = {
   readonly problems: readonly HostStateProblem[];
 };
 
-/** Calico counts priorities as kernel metrics do, less is better, and carries them in LOCAL_PREF. */
-const HIGHEST_PRIORITY = 2_147_483_647;
+/** A filter that a BGPPeer names, if there is one. */
+export type NamedFilter = {
+  readonly name: string;
+  readonly filter: ResourceOf<"BGPFilter"> | undefined;
+};
 
-/** The rules of named BGPFilters, in order. A filter that does not exist rejects everything: absence is never permission. */
+/** The rules of BGPFilters, in order. A filter that does not exist rejects everything: absence is never permission. */
 export function filterRules(
-  names: readonly string[],
-  {
-    direction,
-    session,
-    filters,
-    usedBy,
-  }: {
+  filters: readonly NamedFilter[],
+  options: {
     readonly direction: "import" | "export";
     /** Of which kind the session is that the rules are for: a rule's peerType is decided here. */
     readonly session: "eBGP" | "iBGP";
-    readonly filters: ReadonlyMap<string, ResourceOf<"BGPFilter">>;
-    readonly usedBy: string;
   },
 ): FilterRules {
-  const found = names.map((name): FilterRules => {
-    const filter = filters.get(name);
-    if (filter === undefined) {
-      const message = `BGPFilter ${name} does not exist: every route is rejected`;
-      return {
-        rules: [{ name: `${name}: does not exist`, match: {}, action: "reject" }],
-        problems: [{ resource: usedBy, message }],
-      };
-    }
-    return rulesOf(filter, { direction, session });
+  const found = filters.map(({ name, filter }): FilterRules => {
+    if (filter !== undefined) return rulesOf(filter, options);
+    return {
+      rules: [{ name: `${name}: does not exist`, match: {}, action: "reject" }],
+      problems: [],
+    };
   });
   return {
     rules: found.flatMap(({ rules }) => rules),
@@ -110,7 +98,7 @@ function policyMatch(rule: Rule, family: Family): PolicyMatch {
     ...(rule.source === "RemotePeers" && { source: "peer" as const }),
     ...(community !== undefined && { community }),
     ...(asPathPrefix.length > 0 && { asPathPrefix }),
-    ...(rule.priority && { localPref: HIGHEST_PRIORITY - rule.priority }),
+    ...(rule.priority && { localPref: localPrefOf(rule.priority) }),
   };
 }
 
@@ -135,12 +123,7 @@ function policyOperations(
     ...(community !== undefined ? [{ type: "addCommunity", community } as const] : []),
     ...(asns.length > 0 ? [{ type: "prependAsPath", asns } as const] : []),
     ...(setPriority
-      ? [{ type: "setLocalPref", localPref: HIGHEST_PRIORITY - setPriority.value } as const]
+      ? [{ type: "setLocalPref", localPref: localPrefOf(setPriority.value) } as const]
       : []),
   ];
-}
-
-/** A community, or a large one. */
-export function communityOf(text: string | undefined): Community | LargeCommunity | undefined {
-  return text === undefined ? undefined : (parseCommunity(text) ?? parseLargeCommunity(text));
 }

@@ -4,11 +4,10 @@ import { ipVersion } from "../../protocol/types/ip-address.ts";
 import type { BgpRole } from "../../protocol/wire/capability.ts";
 import { DEFAULTS } from "../resources/defaults.ts";
 import { parseDuration } from "../resources/duration.ts";
-import { asNumberOf } from "../resources/field.ts";
 import type { SpecOf } from "../resources/schemas.ts";
-import type { ClusterView, NodeView } from "./cluster-view.ts";
 import type { HostStateProblem } from "./host-state.ts";
-import { peerPolicies } from "./peer-policy.ts";
+import type { NodeView } from "./node-view.ts";
+import { type PeerPolicies, sessionOf } from "./peer-policy.ts";
 import { addressOf, type IpVersion, type Peering } from "./peering.ts";
 
 export type PeerConfigAndProblems = {
@@ -16,16 +15,20 @@ export type PeerConfigAndProblems = {
   readonly problems: readonly HostStateProblem[];
 };
 
+/** What a peering is made into a PeerConfig with. */
+export type PeerSurroundings = {
+  readonly self: NodeView;
+  readonly config: SpecOf<"BGPConfiguration">;
+  readonly policies: PeerPolicies;
+};
+
 /** Fills in what a Speaker must know of a peering: from the BGPPeer, the mesh's settings, the nodes and the defaults. */
 export function peerConfig(
-  cluster: ClusterView & { readonly self: NodeView },
   peering: Peering,
+  { self, config, policies }: PeerSurroundings,
 ): PeerConfigAndProblems {
-  const { self, config } = cluster;
   const spec = peering.source?.spec ?? {};
-  const localAsn = localAsnOf(self, peering);
-  const session = localAsn === peering.peerAsn ? "iBGP" : "eBGP";
-  const { importPolicy, exportPolicy, problems } = peerPolicies(cluster, { ...peering, session });
+  const { localAsn, peerAsn, source } = peering;
   const localAddress = sourceAddressOf(self, peering);
   const peer: PeerConfig = {
     name: peering.name,
@@ -34,21 +37,25 @@ export function peerConfig(
     port: peering.port,
     ...(localAddress && { localAddress }),
     localAsn,
-    peerAsn: peering.peerAsn,
+    peerAsn,
     passive: peering.passive,
-    ...timersOf(peering.source ? spec : meshTimers(config)),
+    ...timersOf(source ? spec : meshTimers(config)),
     families: peering.families.map((version) => familyConfig(version, spec)),
     extendedMessage: true,
-    routeReflectorClient: isClient(self, peering, localAsn),
-    nextHopMode: nextHopModeOf(spec, { external: session === "eBGP" }),
+    routeReflectorClient: isClient(self, peering),
+    nextHopMode: nextHopModeOf(spec, { external: sessionOf(peering) === "eBGP" }),
     nextHopSelf: { ...(self.ipv4 && { ipv4: self.ipv4 }), ...(self.ipv6 && { ipv6: self.ipv6 }) },
     ...acceptanceOf(spec),
-    importPolicy,
-    exportPolicy,
-    ...passwordOf(peering.source ? spec.password : config.nodeMeshPassword),
+    importPolicy: policies.importPolicy,
+    exportPolicy: policies.exportPolicy,
+    ...passwordOf(source ? spec.password : config.nodeMeshPassword),
     ...(spec.ttlSecurity && { ttlSecurityHops: spec.ttlSecurity }),
   };
-  return { peer, problems };
+  const missing = policies.missing.map((name) => ({
+    resource: `BGPPeer/${source?.metadata.name}`,
+    message: `BGPFilter ${name} does not exist: every route is rejected`,
+  }));
+  return { peer, problems: missing };
 }
 
 /** What is accepted from the peer, and what it is told beyond the usual. */
@@ -90,12 +97,6 @@ const ROLES: { readonly [R in NonNullable<PeerSpec["role"]>]: BgpRole } = {
   Peer: "peer",
 };
 
-/** On the far end of a peerIP, the AS number that the BGPPeer gives for the peer is what the near end expects of us. */
-function localAsnOf(self: NodeView, { source, origin }: Peering): NodeView["asn"] {
-  if (origin === "reverse") return self.asn;
-  return asNumberOf(source?.spec.localASNumber) ?? self.asn;
-}
-
 /** A local workload is reached over whatever address its interface has. */
 function sourceAddressOf(
   self: NodeView,
@@ -110,7 +111,7 @@ function sourceAddressOf(
  * A route reflector reflects to every iBGP peer but those of its own cluster; peers that are no nodes, or nodes without a cluster
  * id, are clients. RFC 4456 §6, §7.
  */
-function isClient(self: NodeView, { node, peerAsn }: Peering, localAsn: NodeView["asn"]): boolean {
+function isClient(self: NodeView, { node, peerAsn, localAsn }: Peering): boolean {
   return self.clusterId !== undefined && peerAsn === localAsn && node?.clusterId !== self.clusterId;
 }
 

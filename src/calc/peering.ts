@@ -1,7 +1,7 @@
 import type { Asn } from "../../protocol/types/asn.ts";
 import type { IpAddress } from "../../protocol/types/ip-address.ts";
 import type { ResourceOf } from "../resources/schemas.ts";
-import type { NodeView } from "./cluster-view.ts";
+import type { NodeView } from "./node-view.ts";
 
 /** That this host peers with an address, and why. peer-config.ts makes a PeerConfig of it. */
 export type Peering = {
@@ -11,6 +11,8 @@ export type Peering = {
   readonly address: IpAddress;
   readonly port: number;
   readonly peerAsn: Asn;
+  /** As which AS we appear; the session is internal if it is the peer's as well. */
+  readonly localAsn: Asn;
   /** What the session carries, as far as both ends can. */
   readonly families: readonly IpVersion[];
   /** The BGPPeer; absent in the mesh. */

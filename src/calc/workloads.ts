@@ -1,15 +1,66 @@
 import { type IpAddress, parseIpAddress } from "../../protocol/types/ip-address.ts";
 import { formatKey, keyOf } from "../resources/resource.ts";
 import type { ResourceOf } from "../resources/schemas.ts";
-import type { ClusterView } from "./cluster-view.ts";
+import type { Cluster } from "./cluster.ts";
+import { compareText, type Table } from "./derive/derivation.ts";
 import type { HostStateProblem, WorkloadState } from "./host-state.ts";
 
 type Endpoint = ResourceOf<"WorkloadEndpoint">;
 
-export type LocalWorkloads = {
-  readonly workloads: readonly WorkloadState[];
-  readonly problems: readonly HostStateProblem[];
+/** A workload of this host, with what other parts of calc ask of it. */
+export type LocalWorkload = {
+  readonly state: WorkloadState;
+  readonly labels: Readonly<Record<string, string>>;
+  /** Of its routes; the usual one, if absent. */
+  readonly priority?: number;
+  readonly priorityProblems: readonly HostStateProblem[];
 };
+
+/**
+ * An annotation of ours: while it is less than the normal route priority, the workload's addresses are announced one by one and
+ * win over the same addresses elsewhere. Whoever moves a live machine sets it on the endpoint at the new place.
+ */
+export const ROUTE_PRIORITY_ANNOTATION = "tortie/route-priority";
+
+export type Workloads = {
+  /** By endpoint ("default/web"): those of this host that have an interface of their own. */
+  readonly local: Table<LocalWorkload>;
+  readonly problems: readonly Table<{ readonly problems: readonly HostStateProblem[] }>[];
+};
+
+/**
+ * The workloads of this host. An address belongs to one workload of the whole cluster: where several claim it, every host gives
+ * it to the same one (the oldest, then the first by name), and the others go on without it. So it is with an interface.
+ */
+export function deriveWorkloads({
+  derivation,
+  resources,
+  nodesByAddress,
+  nodeName,
+}: Cluster): Workloads {
+  const claims = derivation.group("claims to addresses", [resources.WorkloadEndpoint], (endpoint) =>
+    workloadAddresses(endpoint).map((address) => [address, seniorityOf(endpoint)] as const),
+  );
+  const owners = derivation.table("owners of addresses", claims, oldest);
+  const here = derivation.table("endpoints here", resources.WorkloadEndpoint, (endpoint) =>
+    endpoint.spec.node === nodeName ? endpoint : undefined,
+  );
+  const atInterface = derivation.group("endpoints by interface", [here], (endpoint) => {
+    const name = endpoint.spec.interfaceName;
+    return name ? [[name, seniorityOf(endpoint)] as const] : [];
+  });
+  const holders = derivation.table("holders of interfaces", atInterface, oldest);
+  const judged = derivation.table("workloads", here, (endpoint, key, read) => {
+    const name = endpoint.spec.interfaceName;
+    return judge(endpoint, {
+      holder: name ? read.at(holders, name) : undefined,
+      nodeAt: (address) => read.at(nodesByAddress, address)?.[0]?.name,
+      ownerOf: (address) => read.at(owners, address),
+      key,
+    });
+  });
+  return { local: derivation.table("local workloads", judged, local), problems: [judged] };
+}
 
 /** The addresses of an endpoint, without repeats, in the order written. */
 export function workloadAddresses({ spec }: Endpoint): readonly IpAddress[] {
@@ -20,70 +71,80 @@ export function workloadAddresses({ spec }: Endpoint): readonly IpAddress[] {
   return [...new Set(addresses)];
 }
 
-/**
- * The workloads of this host. An address belongs to one workload of the whole cluster: where several claim it, every host gives
- * it to the same one (the oldest, then the first by name), and the others go on without it.
- */
-export function localWorkloads(
-  cluster: ClusterView,
-  { nodeName }: { readonly nodeName: string },
-): LocalWorkloads {
-  const owners = ownersOf(cluster.endpoints);
-  const nodes = nodeAddressOwners(cluster);
-  const interfaces = new Map<string, Endpoint>();
-  const workloads: WorkloadState[] = [];
+/** Who claims something, and since when. */
+type Seniority = { readonly key: string; readonly since?: string };
+
+function seniorityOf(endpoint: Endpoint): Seniority {
+  const since = endpoint.metadata.creationTimestamp;
+  const key = formatKey(keyOf(endpoint)).slice("WorkloadEndpoint/".length);
+  return { key, ...(since !== undefined && { since }) };
+}
+
+/** Endpoints without a time of creation come last; those of one time go by name. */
+function oldest(claims: readonly Seniority[]): string | undefined {
+  return claims.toSorted(bySeniority)[0]?.key;
+}
+
+function bySeniority(a: Seniority, b: Seniority): number {
+  if (a.since === b.since) return compareText(a.key, b.key);
+  if (a.since === undefined || b.since === undefined) return a.since === undefined ? 1 : -1;
+  return compareText(a.since, b.since);
+}
+
+type Judged = {
+  readonly workload?: LocalWorkload;
+  readonly problems: readonly HostStateProblem[];
+};
+
+type Rivals = {
+  readonly key: string;
+  readonly holder: string | undefined;
+  readonly nodeAt: (address: IpAddress) => string | undefined;
+  readonly ownerOf: (address: IpAddress) => string | undefined;
+};
+
+function judge(endpoint: Endpoint, { key, holder, nodeAt, ownerOf }: Rivals): Judged {
+  const resource = `WorkloadEndpoint/${key}`;
+  const name = endpoint.spec.interfaceName;
+  if (!name) {
+    const message = "has no interfaceName: its addresses are not announced";
+    return { problems: [{ resource, message }] };
+  }
+  if (holder !== key) {
+    const message = `shares interface ${name} with WorkloadEndpoint/${holder}, which keeps it`;
+    return { problems: [{ resource, message }] };
+  }
   const problems: HostStateProblem[] = [];
-  for (const endpoint of cluster.endpoints.toSorted(bySeniority)) {
-    if (endpoint.spec.node !== nodeName) continue;
-    const resource = formatKey(keyOf(endpoint));
-    const complain = (message: string) => problems.push({ resource, message });
-    const name = endpoint.spec.interfaceName;
-    const rival = name ? interfaces.get(name) : undefined;
-    if (!name) complain("has no interfaceName: its addresses are not announced");
-    else if (rival)
-      complain(`shares interface ${name} with ${formatKey(keyOf(rival))}, which keeps it`);
-    if (!name || rival) continue;
-    interfaces.set(name, endpoint);
-    const addresses = workloadAddresses(endpoint).filter((address) => {
-      const owner = owners.get(address);
-      const node = nodes.get(address);
-      if (node !== undefined) complain(`${address} is the address of node ${node}: not announced`);
-      else if (owner && owner !== endpoint) {
-        complain(`${address} belongs to ${formatKey(keyOf(owner))}, which is older: not announced`);
-      }
-      return node === undefined && owner === endpoint;
-    });
-    workloads.push({
-      name: resource.slice("WorkloadEndpoint/".length),
-      interface: name,
-      addresses,
-    });
-  }
-  return { workloads: workloads.toSorted((a, b) => (a.name < b.name ? -1 : 1)), problems };
+  const addresses = workloadAddresses(endpoint).filter((address) => {
+    const [node, owner] = [nodeAt(address), ownerOf(address)];
+    const message =
+      node !== undefined
+        ? `${address} is the address of node ${node}: not announced`
+        : `${address} belongs to WorkloadEndpoint/${owner}, which is older: not announced`;
+    const own = node === undefined && owner === key;
+    if (!own) problems.push({ resource, message });
+    return own;
+  });
+  const workload = {
+    state: { name: key, interface: name, addresses },
+    labels: endpoint.metadata.labels ?? {},
+    ...priorityOf(endpoint, resource),
+  };
+  return { workload, problems };
 }
 
-function ownersOf(endpoints: readonly Endpoint[]): ReadonlyMap<IpAddress, Endpoint> {
-  const owners = new Map<IpAddress, Endpoint>();
-  for (const endpoint of endpoints.toSorted(bySeniority)) {
-    for (const address of workloadAddresses(endpoint)) {
-      if (!owners.has(address)) owners.set(address, endpoint);
-    }
-  }
-  return owners;
+function priorityOf(
+  { metadata }: Endpoint,
+  resource: string,
+): Pick<LocalWorkload, "priority" | "priorityProblems"> {
+  const text = metadata.annotations?.[ROUTE_PRIORITY_ANNOTATION];
+  if (text === undefined) return { priorityProblems: [] };
+  const priority = Number(text);
+  if (Number.isInteger(priority) && priority >= 1) return { priority, priorityProblems: [] };
+  const message = `annotation ${ROUTE_PRIORITY_ANNOTATION} must be a whole number from 1: not in force`;
+  return { priorityProblems: [{ resource, message }] };
 }
 
-/** Endpoints without a time of creation come last; those of one time go by name, in which order they come here. */
-function bySeniority(a: Endpoint, b: Endpoint): number {
-  const [left, right] = [a.metadata.creationTimestamp, b.metadata.creationTimestamp];
-  if (left === right) return 0;
-  if (left === undefined || right === undefined) return left === undefined ? 1 : -1;
-  return left < right ? -1 : 1;
-}
-
-function nodeAddressOwners({ nodes }: ClusterView): ReadonlyMap<IpAddress, string> {
-  return new Map(
-    nodes.flatMap(({ name, ipv4, ipv6 }) =>
-      [ipv4, ipv6].flatMap((address) => (address === undefined ? [] : [[address, name] as const])),
-    ),
-  );
+function local({ workload }: Judged): LocalWorkload | undefined {
+  return workload;
 }

@@ -1,6 +1,8 @@
 import type { PeerConfig } from "../../../protocol/speaker/speaker-config.ts";
+import { Prefix, prefixLength } from "../../../protocol/types/prefix.ts";
 import { computeHostState } from "../../../src/calc/calc.ts";
 import type { HostState } from "../../../src/calc/host-state.ts";
+import { affinityName, blockName } from "../../../src/resources/ipam-names.ts";
 import type { Kind } from "../../../src/resources/kinds.ts";
 import type { AnyResource } from "../../../src/resources/schemas.ts";
 import { validateResource } from "../../../src/resources/validate.ts";
@@ -91,3 +93,25 @@ export const dual = (name: string, more: object = {}, labels = {}): AnyResource 
     labels,
   );
 };
+
+/** A host's claim to a block, named as Calico names it. */
+export function affinity(host: string, cidr: string, spec: object = {}): AnyResource {
+  const whole = { state: "confirmed", node: host, type: "host", cidr, ...spec };
+  const type = whole.type === "virtual" ? "virtual" : "host";
+  const name = affinityName({ type, node: whole.node, cidr: Prefix(cidr) });
+  return resource("BlockAffinity", name, whole);
+}
+
+/** A block with nothing assigned in it. */
+export function block(cidr: string, owner: string | undefined): AnyResource {
+  const prefix = Prefix(cidr);
+  const size = 2 ** ((cidr.includes(":") ? 128 : 32) - prefixLength(prefix));
+  const ordinals = Array.from({ length: size }, (_, ordinal) => ordinal);
+  return resource("IPAMBlock", blockName(prefix), {
+    cidr,
+    ...(owner !== undefined && { affinity: owner }),
+    allocations: ordinals.map(() => null),
+    unallocated: ordinals,
+    attributes: [],
+  });
+}
