@@ -49,9 +49,9 @@ export const NFT_FIELDS = {
   ctState: { octets: 4, dataType: 26 },
   ctStatus: { octets: 4, dataType: 28 },
   /** The kind of route that leads to the destination: `fib daddr type`. */
-  daddrType: { octets: 4, dataType: 21 },
-  /** 1 when the way back to the source leads through the interface it came from: `fib saddr . iif oif present`. */
-  saddrHasReturnPath: { octets: 1, dataType: 4 },
+  daddrType: { octets: 4, dataType: 38 },
+  /** 1 (in the host's order) when the way back to the source leads through the interface it came from: `fib saddr . iif oif present`. */
+  saddrHasReturnPath: { octets: 4, dataType: 4 },
 } as const;
 
 /** Matches go on when they hold; a verdict ends the rule. */
