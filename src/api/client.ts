@@ -1,4 +1,3 @@
-import { request } from "node:http";
 import type {
   ApiErrorDetail,
   Done,
@@ -14,6 +13,7 @@ import type {
   StatusReport,
   StopRequest,
 } from "./api-types.ts";
+import { exchange } from "./http-exchange.ts";
 
 /** The daemon answered, and refused. */
 export class ApiRefusal extends Error {
@@ -116,41 +116,18 @@ export class ApiClient {
     return parseAnswer(await this.#exchange("POST", path, JSON.stringify(body)));
   }
 
-  #exchange(method: string, path: string, body: string | undefined): Promise<Buffer> {
-    return new Promise((resolve, reject) => {
-      const fail = (error: Error) => reject(new DaemonUnreachable(this.#socket, error));
-      const outgoing = request(
-        {
-          socketPath: this.#socket,
-          method,
-          path,
-          timeout: TIMEOUT_MILLISECONDS,
-          ...(body !== undefined && {
-            headers: {
-              "content-type": "application/json",
-              "content-length": Buffer.byteLength(body),
-            },
-          }),
-        },
-        (incoming) => {
-          const chunks: Buffer[] = [];
-          incoming.on("data", (chunk: Buffer) => chunks.push(chunk));
-          incoming.on("error", fail);
-          incoming.on("end", () => {
-            const bytes = Buffer.concat(chunks);
-            if (incoming.statusCode === 200) resolve(bytes);
-            else reject(refusal(bytes));
-          });
-        },
-      );
-      outgoing.on("timeout", () => outgoing.destroy(new Error("no answer in time")));
-      outgoing.on("error", fail);
-      outgoing.end(body);
+  async #exchange(method: "GET" | "POST", path: string, body: string | undefined): Promise<Buffer> {
+    const socket = this.#socket;
+    const question = { socket, method, path, body, timeoutMilliseconds: TIMEOUT_MILLISECONDS };
+    const answer = await exchange(question).catch((error: Error) => {
+      throw new DaemonUnreachable(socket, error);
     });
+    if (answer.status === 200) return answer.body;
+    throw refusal(answer.body);
   }
 }
 
-/** The answers' types are the server's promise (api-types.ts); daemon and program are of one version. */
+/** The answers' types are the server's promise (api-types.ts): fields are only ever added, so one of another minor version fits. */
 function parseAnswer<Answer>(bytes: Buffer): Answer {
   return JSON.parse(bytes.toString("utf8")) as Answer;
 }

@@ -2,13 +2,17 @@
 # bundle or a source file is newer. `$self` is the launcher, symbolic links followed.
 # Node is found as .ci/with-node does: the one from npm first, then a system node that strips types.
 
+# npm installs only the binary of this machine's kind, and that needs glibc. Nothing is started to find out whether it runs:
+# that would take as long as the command itself.
 find_node() {
   for node in "$root"/node_modules/node-linux-*/bin/node; do
-    if [ -x "$node" ] && "$node" -v >/dev/null 2>&1; then return 0; fi
+    if [ -x "$node" ] && has_glibc; then return 0; fi
   done
   node=node
   node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 22 || (a === 22 && b >= 18) ? 0 : 1)' 2>/dev/null
 }
+
+has_glibc() { [ -e /lib64/ld-linux-x86-64.so.2 ] || [ -e /lib/ld-linux-aarch64.so.1 ]; }
 
 bundle_is_current() {
   [ -f "$root/dist/$1.js" ] || return 1

@@ -14,7 +14,7 @@ export type Command = {
   readonly options?: readonly Option[];
   readonly examples: readonly Example[];
   /** Takes `--output`. */
-  readonly formats?: readonly OutputFormat[];
+  readonly formats?: readonly string[];
   /** Reads or writes the datastore: takes `--config`, `--directory` and `--etcd-endpoints` (datastore.ts). */
   readonly datastore?: true;
   readonly load: () => Promise<CommandRun>;

@@ -4,7 +4,7 @@ import { COMMANDS } from "./commands.ts";
 import { readEnvironment } from "./environment.ts";
 import { ExitCode } from "./exit-code.ts";
 import { failureOf, formatFailure } from "./failure.ts";
-import { makeParser } from "./parser.ts";
+import { type ParserOptions, runCommandLine } from "./parser.ts";
 
 async function main(argv: readonly string[]): Promise<void> {
   process.exitCode = ExitCode.done;
@@ -13,7 +13,7 @@ async function main(argv: readonly string[]): Promise<void> {
     if (error.code === "EPIPE") process.exit(ExitCode.done);
     throw error;
   });
-  const parser = makeParser({
+  const options: ParserOptions = {
     commands: COMMANDS,
     environment: readEnvironment(process.env),
     version,
@@ -24,9 +24,9 @@ async function main(argv: readonly string[]): Promise<void> {
     onExitCode: (code) => {
       process.exitCode = code;
     },
-  });
+  };
   try {
-    await parser.parseAsync(argv, { from: "user" });
+    await runCommandLine(argv, options);
   } catch (error) {
     // commander has said what is wrong; help and version end this way too, with code 0.
     if (error instanceof CommanderError) {

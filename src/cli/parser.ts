@@ -1,7 +1,11 @@
-import { Command as CommanderCommand, Option as CommanderOption } from "commander";
+import {
+  Command as CommanderCommand,
+  Option as CommanderOption,
+  InvalidArgumentError,
+} from "commander";
 import type { Command, CommandContext, Option, TextSink } from "./command.ts";
 import { type Environment, socketPath } from "./environment.ts";
-import type { OutputFormat } from "./output.ts";
+import { type OutputFormat, parseOutputFormat } from "./output.ts";
 
 /** What the parser needs to know of the world. */
 export type ParserOptions = {
@@ -22,23 +26,34 @@ const GROUPS: { readonly [word: string]: string } = {
   datastore: "Where resources are kept",
 };
 
-/** commander's parser, made from the table of commands. It throws CommanderError instead of leaving the process. */
-export function makeParser(options: ParserOptions): CommanderCommand {
-  const { environment, commands } = options;
+/** Parses a command line and runs what it names. Throws CommanderError, or what the command throws. */
+export async function runCommandLine(
+  argv: readonly string[],
+  options: ParserOptions,
+): Promise<void> {
+  await makeParser(rowsFor(argv, options.commands), options).parseAsync(argv, { from: "user" });
+}
+
+/** commander is made to know only the rows that can be meant: a hundred commands with their options take it some time. */
+function rowsFor(argv: readonly string[], commands: readonly Command[]): readonly Command[] {
+  const named = commands.filter(({ path }) => path[0] === argv[0]);
+  return named.length === 0 ? commands : named;
+}
+
+/** commander's parser, made from rows of the table. It throws CommanderError instead of leaving the process. */
+function makeParser(rows: readonly Command[], options: ParserOptions): CommanderCommand {
+  const { environment } = options;
   const root = configure(new CommanderCommand(environment.program), options)
     .description("Pure-L3 networking: what this host's daemon does, and why")
     .usage("<command> [options]")
     .helpCommand("help [command]", "help for a command");
   addGlobalOptions(root);
   const groups = new Map<string, CommanderCommand>();
-  for (const command of commands) {
+  for (const command of rows) {
     const parent = groupOf(groups, root, command.path.slice(0, -1), options);
     parent.addCommand(makeCommand(command, options));
   }
-  return root.addHelpText(
-    "after",
-    `\nExamples:\n${examplesText(commands.slice(0, 4), environment)}`,
-  );
+  return root.addHelpText("after", `\nExamples:\n${examplesText(rows.slice(0, 4), environment)}`);
 }
 
 /** The command that the first words name, made when it is needed: groups may lie in groups. */
@@ -85,9 +100,13 @@ function makeOption({ flags, description, default: standard, choices }: Option):
   return option;
 }
 
-function outputOption(formats: readonly OutputFormat[]): CommanderOption {
-  const text = "how to write the answer (default: table)";
-  return new CommanderOption("-o, --output <format>", text).choices([...formats]);
+function outputOption(formats: readonly string[]): CommanderOption {
+  const text = `how to write the answer: ${formats.join(", ")} (default: table)`;
+  return new CommanderOption("-o, --output <format>", text).argParser((word) => {
+    const format = parseOutputFormat(word);
+    if (format !== undefined) return format;
+    throw new InvalidArgumentError(`Allowed choices are ${formats.join(", ")}.`);
+  });
 }
 
 /** Given to every command that reads or writes the datastore. */

@@ -9,8 +9,13 @@ export type TableColumn<Row> = {
   readonly dropOrder?: number;
 };
 
-export type TableOptions = {
-  readonly wide: boolean;
+/** Headers, in the order in which they are wanted. */
+export type ColumnChoice = readonly string[];
+
+/** Which columns are wanted: the usual ones, all of them, or those of `-o custom-columns`. */
+export type TableView = { readonly wide: boolean; readonly only?: ColumnChoice };
+
+export type TableOptions = TableView & {
   /** Columns of the terminal; undefined shows all. */
   readonly width: number | undefined;
 };
@@ -21,9 +26,12 @@ const GAP = "  ";
 export function formatTable<Row>(
   columns: readonly TableColumn<Row>[],
   rows: readonly Row[],
-  { wide, width }: TableOptions,
+  { wide, width, only }: TableOptions,
 ): string {
-  const shown = columns.filter((column) => wide || column.wide !== true);
+  const shown =
+    only === undefined
+      ? columns.filter((column) => wide || column.wide !== true)
+      : chosenColumns(columns, only);
   let laidOut = shown.map((column) => layOut(column, rows));
   while (width !== undefined && !wide && totalWidth(laidOut) > width) {
     const victim = greatestDropOrder(laidOut);
@@ -37,6 +45,16 @@ export function formatTable<Row>(
       .trimEnd(),
   );
   return `${lines.join("\n")}\n`;
+}
+
+/** Headers that are not there are left out: nobody should have to know which columns a table has to ask for one. */
+function chosenColumns<Row>(
+  columns: readonly TableColumn<Row>[],
+  only: ColumnChoice,
+): readonly TableColumn<Row>[] {
+  return only.flatMap((header) =>
+    columns.filter((column) => column.header === header.trim().toUpperCase()),
+  );
 }
 
 type LaidOut<Row> = {

@@ -14,10 +14,10 @@ export async function bgpNeighbor(context: CommandContext): Promise<number> {
   const client = new ApiClient(context.socket);
   const peer = await client.peer(context.arguments[0] ?? "");
   const events = await client.events({ peer: peer.name, limit: RECENT_EVENTS });
-  const text = await formatOutput(context.output, peer, ({ wide }) =>
+  const text = await formatOutput(context.output, peer, (view) =>
     [
       formatPairs(pairsOf(peer, context.now)),
-      familiesText(peer.families, { wide, width: context.width }),
+      familiesText(peer.families, { ...view, width: context.width }),
       eventsText(events.items),
     ].join("\n"),
   );

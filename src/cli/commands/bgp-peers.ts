@@ -9,10 +9,10 @@ import { formatSince } from "../time-text.ts";
 /** `tortie bgp peers` */
 export async function bgpPeers(context: CommandContext): Promise<number> {
   const list = await new ApiClient(context.socket).peers();
-  const text = await formatOutput(context.output, list, ({ wide }) =>
+  const text = await formatOutput(context.output, list, (view) =>
     list.items.length === 0
       ? "No peers are configured.\n"
-      : formatTable(columns(context.now), list.items, { wide, width: context.width }),
+      : formatTable(columns(context.now), list.items, { ...view, width: context.width }),
   );
   context.stdout.write(text);
   const allUp = list.items.every(({ state }) => state === "Established");

@@ -17,8 +17,8 @@ export async function bgpRoutes(context: CommandContext): Promise<number> {
   const items = lists.flatMap((list) => list.items).slice(0, limit);
   const more = lists.some(({ cursor }) => cursor !== undefined);
   const list = { apiVersion: "tortie/v1", kind: "RouteList", items } as const;
-  const text = await formatOutput(context.output, list, ({ wide }) =>
-    items.length === 0 ? "" : formatTable(ROUTE_COLUMNS, items, { wide, width: context.width }),
+  const text = await formatOutput(context.output, list, (view) =>
+    items.length === 0 ? "" : formatTable(ROUTE_COLUMNS, items, { ...view, width: context.width }),
   );
   context.stdout.write(text);
   if (more) context.stderr.write(`Only the first ${limit} routes are shown; --limit shows more.\n`);

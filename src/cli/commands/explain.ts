@@ -9,8 +9,8 @@ import { ROUTE_COLUMNS } from "./bgp-routes.ts";
 /** `tortie explain PREFIX` */
 export async function explain(context: CommandContext): Promise<number> {
   const report = await new ApiClient(context.socket).explain(context.arguments[0] ?? "");
-  const text = await formatOutput(context.output, report, ({ wide }) =>
-    explainText(report, { wide, width: context.width }),
+  const text = await formatOutput(context.output, report, (view) =>
+    explainText(report, { ...view, width: context.width }),
   );
   context.stdout.write(text);
   return ExitCode.done;

@@ -26,8 +26,8 @@ export async function get(context: CommandContext): Promise<number> {
   }));
   const [only] = items;
   const value = name !== undefined && items.length === 1 ? only : list;
-  const text = await formatOutput(context.output, value, ({ wide }) =>
-    formatTable(columns, items, { wide, width: context.width }),
+  const text = await formatOutput(context.output, value, (view) =>
+    formatTable(columns, items, { ...view, width: context.width }),
   );
   context.stdout.write(text);
   return ExitCode.done;

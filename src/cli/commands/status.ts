@@ -9,8 +9,8 @@ import { formatSince } from "../time-text.ts";
 /** `tortie status` */
 export async function status(context: CommandContext): Promise<number> {
   const report = await new ApiClient(context.socket).status();
-  const text = await formatOutput(context.output, report, ({ wide }) =>
-    statusText(report, { wide, now: context.now }),
+  const text = await formatOutput(context.output, report, (view) =>
+    statusText(report, { wide: view.wide, now: context.now }),
   );
   context.stdout.write(text);
   return context.options["check"] === true && report.health !== "ok"

@@ -17,7 +17,7 @@ import { COMMANDS } from "../../../src/cli/commands.ts";
 import { completionScript, SHELLS } from "../../../src/cli/completion-script.ts";
 import { readEnvironment } from "../../../src/cli/environment.ts";
 import { failureOf, formatFailure } from "../../../src/cli/failure.ts";
-import { makeParser } from "../../../src/cli/parser.ts";
+import { type ParserOptions, runCommandLine } from "../../../src/cli/parser.ts";
 import { FAKE_NOW, fakeApiSource } from "../../support/fake-api-source.ts";
 
 // Golden files hold what the commands print. After a change that is meant: UPDATE_GOLDEN=1, and read the diff.
@@ -40,7 +40,7 @@ async function tortie(
   options: { width?: number; env?: NodeJS.ProcessEnv } = {},
 ): Promise<Run> {
   let [code, stdout, stderr] = [0, "", ""];
-  const parser = makeParser({
+  const parserOptions: ParserOptions = {
     commands: COMMANDS,
     environment: readEnvironment({ TORTIE_SOCKET: socket, ...options.env }),
     version: () => "1.2.3",
@@ -59,9 +59,9 @@ async function tortie(
     onExitCode: (exitCode) => {
       code = exitCode;
     },
-  });
+  };
   try {
-    await parser.parseAsync(line.split(" ").filter(Boolean), { from: "user" });
+    await runCommandLine(line.split(" ").filter(Boolean), parserOptions);
   } catch (error) {
     if (error instanceof CommanderError) code = error.exitCode === 0 ? 0 : 2;
     else {
@@ -241,7 +241,10 @@ t.test("completion scripts: the shell accepts them, and bash offers what may fol
   };
   t.equal(offer("tortie", "st"), "status");
   t.equal(offer("tortie", "bgp", ""), "peers routes neighbor reset refresh");
-  t.equal(offer("tortie", "bgp", "peers", "-o", ""), "table wide json yaml");
+  t.equal(
+    offer("tortie", "bgp", "peers", "-o", ""),
+    "table wide json yaml name jsonl custom-columns= jsonpath=",
+  );
   t.match(offer("tortie", "--demo", "host1", "bgp", "routes", "--"), /--table --peer/);
   t.match(offer("tortie", "explain", "10.0.0.0/8", "--o"), "--output");
 });
