@@ -21,6 +21,8 @@ export type ProxyHooks = {
 
 export type PreparedCreate = {
   readonly request: unknown;
+  /** Docker has the container now. */
+  readonly created: () => void;
   /** Docker refused the container: undo. */
   readonly undo: () => Promise<void>;
 };
@@ -107,7 +109,8 @@ async function create({ body, forward, hooks }: Exchange): Promise<DockerAnswer>
   if (prepared === undefined) return forward();
   try {
     const answered = await forward(Buffer.from(JSON.stringify(prepared.request)));
-    if (answered.status !== 201) await prepared.undo();
+    if (answered.status === 201) prepared.created();
+    else await prepared.undo();
     return answered;
   } catch (error) {
     await prepared.undo();

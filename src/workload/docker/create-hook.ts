@@ -1,0 +1,133 @@
+import { randomBytes } from "node:crypto";
+import type { IpAddress } from "../../../protocol/types/ip-address.ts";
+import type { AssignResult } from "../../ipam/assign-request.ts";
+import {
+  readContainerRequest,
+  type WantedNetworking,
+  withFrontDoorNetwork,
+} from "./container-request.ts";
+import { type DockerClient, DockerError } from "./docker-client.ts";
+import type { FrontDoorEndpoints, FrontDoorOptions } from "./front-door-endpoints.ts";
+import { type PreparedCreate, Refusal } from "./proxied-answer.ts";
+
+export type CreateHookOptions = FrontDoorOptions & {
+  /** Name of the docker network that connects these containers. */
+  readonly network: string;
+  readonly driver: string;
+  readonly docker: DockerClient;
+  readonly frontDoor: FrontDoorEndpoints;
+};
+
+/** What happens before docker creates a container that asks for CALICO_IP: its address is claimed, or the request refused. */
+export class CreateHook {
+  readonly #options: CreateHookOptions;
+  /** Tokens of containers that docker may not know yet. */
+  readonly #underWay = new Set<string>();
+  #networkIsThere = false;
+
+  constructor(options: CreateHookOptions) {
+    this.#options = options;
+  }
+
+  /** True while docker is being asked to create the container: nobody may take it for gone. */
+  isUnderWay(token: string): boolean {
+    return this.#underWay.has(token);
+  }
+
+  /** Docker was started anew, and may have forgotten the network. */
+  forgetNetwork(): void {
+    this.#networkIsThere = false;
+  }
+
+  async prepare(request: unknown): Promise<PreparedCreate | undefined> {
+    const read = readContainerRequest(request);
+    if (read.type === "none") return undefined;
+    if (read.type === "refused") throw new Refusal(400, read.message);
+    const { frontDoor, network } = this.#options;
+    const token = randomBytes(16).toString("hex");
+    await this.#ensureNetwork();
+    const addresses = await this.#claim(token, read.wanted);
+    this.#underWay.add(token);
+    const undo = async () => {
+      await frontDoor.remove(token);
+      this.#underWay.delete(token);
+    };
+    try {
+      const { profile } = read.wanted;
+      const profiles = profile === undefined ? [] : [await frontDoor.ensureProfile(profile)];
+      await frontDoor.reserve(token, { addresses, profiles });
+      const changed = withFrontDoorNetwork(request, { network, token, addresses, profiles });
+      return { request: changed, undo, created: () => this.#underWay.delete(token) };
+    } catch (error) {
+      await undo();
+      throw unavailable(error);
+    }
+  }
+
+  async #claim(token: string, { addresses }: WantedNetworking): Promise<readonly IpAddress[]> {
+    const { ipam, nodeName, frontDoor } = this.#options;
+    const assignedTo = {
+      host: nodeName,
+      handle: frontDoor.handleOf(token),
+      attributes: { orchestrator: "docker" },
+      intendedUse: "Workload",
+    } as const;
+    const result = await (addresses.from === "auto"
+      ? ipam.assign({ ...assignedTo, ipv4Count: 1, lowestFreeBlock: true })
+      : ipam.assignAddresses({ ...assignedTo, addresses: addresses.addresses })
+    ).catch((error: unknown) => {
+      throw unavailable(error);
+    });
+    if (result.type === "assigned") return result.assignments.map(({ address }) => address);
+    throw await this.#refusal(result, addresses);
+  }
+
+  async #refusal(
+    result: AssignResult & { readonly type: "refused" },
+    wanted: WantedNetworking["addresses"],
+  ): Promise<Refusal> {
+    const asked = wanted.from === "auto" ? "auto" : wanted.addresses.join(",");
+    if (result.reason === "outsidePools") {
+      const { resources } = await this.#options.datastore.list({ kinds: ["IPPool"] });
+      const pools = resources.map(({ spec }) => String(spec["cidr"])).join(", ");
+      return new Refusal(400, `CALICO_IP ${asked} is in no pool (pools: ${pools || "none"})`);
+    }
+    const status = result.reason === "taken" ? 409 : 400;
+    return new Refusal(status, `CALICO_IP ${asked} cannot be had: ${result.message}`);
+  }
+
+  /** Made on the first need; its IPAM driver is docker's "null", because the address is chosen before docker is asked. */
+  async #ensureNetwork(): Promise<void> {
+    if (this.#networkIsThere) return;
+    const { docker, network, driver } = this.#options;
+    const found = await docker.json("GET", `/networks/${network}`);
+    if (found === undefined) {
+      await docker
+        .json("POST", "/networks/create", {
+          Name: network,
+          CheckDuplicate: true,
+          Driver: driver,
+          IPAM: { Driver: "null" },
+        })
+        .catch((error: unknown) => {
+          // Two containers may be the first.
+          if (!(error instanceof DockerError && error.status === 409)) throw error;
+        });
+    } else {
+      const { Driver, IPAM } = found as { Driver?: unknown; IPAM?: { Driver?: unknown } };
+      if (Driver !== driver || IPAM?.Driver !== "null") {
+        throw new Refusal(
+          409,
+          `docker has a network ${network} that is not for CALICO_IP: 'docker network rm ${network}'`,
+        );
+      }
+    }
+    this.#networkIsThere = true;
+  }
+}
+
+function unavailable(error: unknown): Error {
+  if (error instanceof Refusal) return error;
+  const why = error instanceof Error ? error.message : String(error);
+  return new Refusal(503, `CALICO_IP cannot be had now: ${why}`, { cause: error });
+}

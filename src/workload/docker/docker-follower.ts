@@ -1,0 +1,152 @@
+/*
+ * Follows docker's events, and compares what docker has with our endpoints each time the stream begins: a container may be
+ * removed past the proxy, docker may die without a word, and either of us may start first.
+ */
+import { setTimeout as sleep } from "node:timers/promises";
+import { addressesOfNetworks } from "../workload-addresses.ts";
+import type { WorkloadEndpoint } from "../workload-request.ts";
+import { TOKEN_LABEL } from "./container-request.ts";
+import type { CreateHook } from "./create-hook.ts";
+import type { DockerLog } from "./docker-log.ts";
+import { labelEndpoint } from "./endpoint-labels.ts";
+import { ENDPOINT_ID_ANNOTATION, FRONT_DOOR_ORCHESTRATOR } from "./front-door-endpoints.ts";
+import { releaseDockerAddress } from "./ipam-driver.ts";
+import { startContainersLeftBehind } from "./left-behind.ts";
+import {
+  adoptedEndpoint,
+  LIBNETWORK,
+  libnetworkIdentity,
+  type NetworkDriver,
+  type NetworkDriverOptions,
+} from "./network-driver.ts";
+
+export type DockerFollowerOptions = NetworkDriverOptions & {
+  readonly drivers: readonly string[];
+  readonly driver: NetworkDriver;
+  readonly create: CreateHook;
+  readonly log: DockerLog;
+};
+
+const RETRY_MILLISECONDS = { first: 200, longest: 5_000 };
+const EVENTS = { type: ["container", "network"], event: ["destroy", "connect"] };
+
+/** Runs until the signal ends it; what docker or the datastore do wrong is logged, and tried again. */
+export async function followDocker(
+  options: DockerFollowerOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  let wait = RETRY_MILLISECONDS.first;
+  let reachable: boolean | undefined;
+  while (!signal.aborted) {
+    try {
+      const filters = encodeURIComponent(JSON.stringify(EVENTS));
+      const events = options.docker.events(`/events?filters=${filters}`, signal);
+      // Subscribed first: what happens during the comparison comes afterwards.
+      const first = events.next();
+      first.catch(() => undefined);
+      await reconcile(options);
+      if (reachable !== true) options.log("info", "docker.connected");
+      reachable = true;
+      wait = RETRY_MILLISECONDS.first;
+      for (let next = await first; next.done !== true; next = await events.next()) {
+        await onEvent(next.value, options);
+      }
+    } catch (error) {
+      if (signal.aborted) return;
+      if (reachable !== false) options.log("warn", "docker.lost", { error: String(error) });
+      reachable = false;
+    }
+    options.create.forgetNetwork();
+    await sleep(wait, undefined, { signal }).catch(() => undefined);
+    wait = Math.min(wait * 2, RETRY_MILLISECONDS.longest);
+  }
+}
+
+/** Brings our endpoints in line with the containers that docker has. */
+async function reconcile(options: DockerFollowerOptions): Promise<void> {
+  const { docker, workloads, driver, log } = options;
+  const containers = readContainers(await docker.json("GET", "/containers/json?all=1"));
+  const listed = (await workloads.list()).map(({ endpoint }) => endpoint);
+  const mine = listed.filter(({ spec }) => spec.orchestrator === FRONT_DOOR_ORCHESTRATOR);
+  const theirs = listed.filter(({ spec }) => spec.orchestrator === LIBNETWORK);
+  driver.adopt(
+    [...mine, ...theirs].flatMap((endpoint) => {
+      const id = endpoint.metadata.annotations?.[ENDPOINT_ID_ANNOTATION];
+      return id === undefined ? [] : [[id, adoptedEndpoint(endpoint)] as const];
+    }),
+  );
+  const connected = new Set(containers.flatMap(({ endpointIds }) => endpointIds));
+  const tokens = new Set(containers.map(({ token }) => token));
+  for (const endpoint of mine) await reconcileFrontDoor(endpoint, { connected, tokens }, options);
+  for (const endpoint of theirs) {
+    const id = endpoint.spec.endpoint ?? "";
+    if (connected.has(id)) continue;
+    log("info", "docker.endpoint-gone", { endpoint: id });
+    await workloads.remove(libnetworkIdentity(id));
+    for (const address of addressesOfNetworks(endpoint.spec.ipNetworks)) {
+      await releaseDockerAddress(address, options);
+    }
+    driver.forget(id);
+  }
+  await startContainersLeftBehind(options);
+}
+
+async function reconcileFrontDoor(
+  endpoint: WorkloadEndpoint,
+  has: {
+    readonly connected: ReadonlySet<string>;
+    readonly tokens: ReadonlySet<string | undefined>;
+  },
+  { create, frontDoor, driver, log }: DockerFollowerOptions,
+): Promise<void> {
+  const token = endpoint.spec.workload ?? "";
+  const id = endpoint.metadata.annotations?.[ENDPOINT_ID_ANNOTATION];
+  if (!has.tokens.has(token)) {
+    if (create.isUnderWay(token)) return;
+    log("info", "docker.container-gone", { container: endpoint.spec.containerID });
+    await frontDoor.remove(token);
+  } else if (id === undefined || has.connected.has(id)) {
+    return;
+  } else {
+    log("info", "docker.container-rests", { container: endpoint.spec.containerID });
+    await frontDoor.rest(token);
+  }
+  if (id !== undefined) driver.forget(id);
+}
+
+async function onEvent(event: unknown, options: DockerFollowerOptions): Promise<void> {
+  const { Type: type, Action: action, Actor } = event as DockerEvent;
+  const attributes = Actor?.Attributes ?? {};
+  if (type === "container" && action === "destroy") {
+    const token = attributes[TOKEN_LABEL];
+    if (token !== undefined) await options.frontDoor.remove(token);
+  } else if (type === "network" && action === "destroy") {
+    options.create.forgetNetwork();
+  } else if (type === "network" && action === "connect") {
+    const { container } = attributes;
+    if (container !== undefined && options.drivers.includes(attributes["type"] ?? "")) {
+      await labelEndpoint({ container, network: attributes["name"] ?? "" }, options);
+    }
+  }
+}
+
+type DockerEvent = {
+  readonly Type?: string;
+  readonly Action?: string;
+  readonly Actor?: { readonly Attributes?: Readonly<Record<string, string>> };
+};
+
+type ListedContainer = {
+  readonly token: string | undefined;
+  readonly endpointIds: readonly string[];
+};
+
+function readContainers(given: unknown): readonly ListedContainer[] {
+  if (!Array.isArray(given)) throw new Error("docker's list of containers is none");
+  return given.map((container) => ({
+    token: container?.Labels?.[TOKEN_LABEL],
+    endpointIds: Object.values(container?.NetworkSettings?.Networks ?? {}).flatMap(
+      (network) => (network as { readonly EndpointID?: string }).EndpointID || [],
+    ),
+  }));
+}

@@ -1,0 +1,331 @@
+/*
+ * Docker's network driver: docker asks for an interface before a container's first process runs, moves it into the container
+ * and gives it addresses and routes. An endpoint is either one of the proxy's (its driver option holds a token), or one of a
+ * network that somebody made with `docker network create -d tortie --ipam-driver tortie`.
+ */
+import { randomBytes } from "node:crypto";
+import { type IpAddress, ipVersion, parseIpAddress } from "../../../protocol/types/ip-address.ts";
+import { addressesOfNetworks, networkOf } from "../workload-addresses.ts";
+import type { ConnectedWorkload, WorkloadPort } from "../workload-request.ts";
+import { DRIVER_OPTION, TOKEN_LABEL } from "./container-request.ts";
+import type { DockerClient } from "./docker-client.ts";
+import {
+  ENDPOINT_ID_ANNOTATION,
+  FRONT_DOOR_ORCHESTRATOR,
+  type FrontDoorEndpoints,
+  type FrontDoorOptions,
+  TOKEN,
+} from "./front-door-endpoints.ts";
+import { ADDRESS_SPACES } from "./ipam-driver.ts";
+import type { PluginCall, PluginMethods } from "./plugin-server.ts";
+import { assignHostPorts, listeningPorts, readPortMap, type UsedPort } from "./published-ports.ts";
+
+export type NetworkDriverOptions = FrontDoorOptions & {
+  readonly docker: DockerClient;
+  readonly frontDoor: FrontDoorEndpoints;
+};
+
+/** The orchestrator of endpoints in networks that people made; its workload is called the same, as Calico's plugin has it. */
+export const LIBNETWORK = "libnetwork";
+
+/** The address space of docker's "null" IPAM driver, which gives no addresses: the proxy's network has it. */
+const NULL_SPACE = "null";
+const GENERIC_OPTIONS = {
+  portMap: "com.docker.network.portmap",
+  mac: "com.docker.network.endpoint.macaddress",
+} as const;
+
+/** What is known of an endpoint that docker asked for. */
+type Endpoint = {
+  /** Of the proxy's endpoints only. */
+  readonly token: string | undefined;
+  readonly connected: ConnectedWorkload;
+  readonly ports: readonly WorkloadPort[];
+};
+
+/** Answers docker's calls, and knows the endpoints that it asked for. */
+export class NetworkDriver {
+  readonly #options: NetworkDriverOptions;
+  readonly #endpoints = new Map<string, Endpoint>();
+  /** Host ports of endpoints that are being connected: two at once must not get the same. */
+  readonly #reserved = new Map<string, readonly UsedPort[]>();
+  readonly #networkNames = new Map<string, string>();
+
+  constructor(options: NetworkDriverOptions) {
+    this.#options = options;
+  }
+
+  /** The methods of docker's NetworkDriver interface. */
+  get methods(): PluginMethods {
+    const nothingToDo = async () => ({});
+    return {
+      "NetworkDriver.GetCapabilities": async () => ({
+        Scope: "local",
+        ConnectivityScope: "global",
+      }),
+      "NetworkDriver.CreateNetwork": async (call) => checkNetwork(call),
+      "NetworkDriver.DeleteNetwork": nothingToDo,
+      "NetworkDriver.CreateEndpoint": (call) => this.#createEndpoint(call),
+      "NetworkDriver.DeleteEndpoint": (call) => this.#deleteEndpoint(call),
+      "NetworkDriver.EndpointOperInfo": async () => ({ Value: {} }),
+      "NetworkDriver.Join": async (call) => this.#join(call),
+      "NetworkDriver.Leave": nothingToDo,
+      "NetworkDriver.ProgramExternalConnectivity": nothingToDo,
+      "NetworkDriver.RevokeExternalConnectivity": nothingToDo,
+      "NetworkDriver.DiscoverNew": nothingToDo,
+      "NetworkDriver.DiscoverDelete": nothingToDo,
+    };
+  }
+
+  /** Published ports of an endpoint of ours; undefined for others. */
+  portsOf(endpointId: string): readonly WorkloadPort[] | undefined {
+    return this.#endpoints.get(endpointId)?.ports;
+  }
+
+  /** Docker asked for it, and it may not be in docker's lists yet. */
+  isKnown(endpointId: string): boolean {
+    return this.#endpoints.has(endpointId) || this.#reserved.has(endpointId);
+  }
+
+  /** Takes up the endpoints that an earlier process connected. */
+  adopt(endpoints: Iterable<readonly [string, Endpoint]>): void {
+    for (const [id, endpoint] of endpoints) {
+      if (!this.#endpoints.has(id)) this.#endpoints.set(id, endpoint);
+    }
+  }
+
+  /** Forgets an endpoint that docker no longer has. */
+  forget(endpointId: string): void {
+    this.#endpoints.delete(endpointId);
+  }
+
+  async #createEndpoint(call: PluginCall): Promise<object> {
+    const id = textOf(call, "EndpointID");
+    const options = fieldsOf(call, "Options");
+    const given = readInterface(fieldsOf(call, "Interface"));
+    this.#reserved.set(id, []);
+    try {
+      const ports = await this.#choosePorts(id, options[GENERIC_OPTIONS.portMap]);
+      const token = options[DRIVER_OPTION.token];
+      const connected =
+        token === undefined
+          ? await this.#connectLibnetwork({
+              id,
+              given,
+              ports,
+              networkId: textOf(call, "NetworkID"),
+            })
+          : await this.#connectFrontDoor({ id, given, ports, options, token: String(token) });
+      this.#endpoints.set(id, {
+        token: token === undefined ? undefined : String(token),
+        connected,
+        ports,
+      });
+      return { Interface: interfaceAnswer(given, connected) };
+    } finally {
+      this.#reserved.delete(id);
+    }
+  }
+
+  async #connectFrontDoor(endpoint: {
+    readonly id: string;
+    readonly given: GivenInterface;
+    readonly ports: readonly WorkloadPort[];
+    readonly options: PluginCall;
+    readonly token: string;
+  }): Promise<ConnectedWorkload> {
+    const { id, given, ports, options, token } = endpoint;
+    if (!TOKEN.test(token)) throw new Error(`${token} is no endpoint of tortie's`);
+    return this.#options.frontDoor.connect({
+      token,
+      endpointId: id,
+      containerId: await this.#containerOf(token),
+      peerName: peerName(id),
+      mac: given.mac ?? newMac(),
+      ports,
+      driverOptions: options,
+    });
+  }
+
+  async #connectLibnetwork(endpoint: {
+    readonly id: string;
+    readonly given: GivenInterface;
+    readonly ports: readonly WorkloadPort[];
+    readonly networkId: string;
+  }): Promise<ConnectedWorkload> {
+    const { id, given, ports, networkId } = endpoint;
+    if (given.addresses.length === 0) {
+      throw new Error(
+        "this network is for containers that are created with CALICO_IP through tortie's port: " +
+          "make one of your own with 'docker network create -d tortie --ipam-driver tortie NAME'",
+      );
+    }
+    const profile = await this.#options.frontDoor.ensureProfile(await this.#networkName(networkId));
+    return this.#options.workloads.add({
+      ...libnetworkIdentity(id),
+      attachment: { type: "pair", peerName: peerName(id) },
+      addresses: { from: "elsewhere", addresses: given.addresses },
+      profiles: [profile],
+      mac: given.mac ?? newMac(),
+      ports,
+      annotations: { [ENDPOINT_ID_ANNOTATION]: id },
+    });
+  }
+
+  async #deleteEndpoint(call: PluginCall): Promise<object> {
+    const id = textOf(call, "EndpointID");
+    const known = this.#endpoints.get(id);
+    const token = known === undefined ? await this.#tokenOf(id) : known.token;
+    if (token !== undefined) await this.#options.frontDoor.rest(token);
+    else await this.#options.workloads.remove(libnetworkIdentity(id));
+    this.#endpoints.delete(id);
+    return {};
+  }
+
+  /** After a restart of ours the endpoints themselves know which docker endpoint they are. */
+  async #tokenOf(endpointId: string): Promise<string | undefined> {
+    const listed = await this.#options.workloads.list();
+    const found = listed.find(
+      ({ endpoint }) =>
+        endpoint.spec.orchestrator === FRONT_DOOR_ORCHESTRATOR &&
+        endpoint.metadata.annotations?.[ENDPOINT_ID_ANNOTATION] === endpointId,
+    );
+    return found?.endpoint.spec.workload;
+  }
+
+  #join(call: PluginCall): object {
+    const id = textOf(call, "EndpointID");
+    const endpoint = this.#endpoints.get(id);
+    if (endpoint === undefined) throw new Error(`docker never asked tortie for endpoint ${id}`);
+    const { gateways } = endpoint.connected;
+    const gateway4 = gateways.find((gateway) => ipVersion(gateway) === 4);
+    const gateway6 = gateways.find((gateway) => ipVersion(gateway) === 6);
+    return {
+      InterfaceName: { SrcName: peerName(id), DstPrefix: "eth" },
+      ...(gateway4 !== undefined && {
+        Gateway: gateway4,
+        // The gateway is on no subnet of the container's: this route says that it is on the link.
+        StaticRoutes: [{ Destination: networkOf(gateway4), RouteType: ON_LINK }],
+      }),
+      ...(gateway6 !== undefined && { GatewayIPv6: gateway6 }),
+      // Else docker would add an interface of its own, on a bridge.
+      DisableGatewayService: true,
+    };
+  }
+
+  async #choosePorts(id: string, portMap: unknown): Promise<readonly WorkloadPort[]> {
+    const mappings = readPortMap(portMap);
+    if (mappings.length === 0) return [];
+    const listed = await this.#options.workloads.list();
+    const published = listed.flatMap(({ endpoint }) => usedPorts(endpoint.spec.ports));
+    const reserved = [...this.#reserved.values()].flat();
+    const ports = assignHostPorts(mappings, [...published, ...reserved, ...listeningPorts()]);
+    this.#reserved.set(id, usedPorts(ports));
+    return ports;
+  }
+
+  async #containerOf(token: string): Promise<string | undefined> {
+    const filters = JSON.stringify({ label: [`${TOKEN_LABEL}=${token}`] });
+    const path = `/containers/json?all=1&filters=${encodeURIComponent(filters)}`;
+    const found = await this.#options.docker.json("GET", path);
+    const [container] = Array.isArray(found) ? found : [];
+    return typeof container?.Id === "string" ? container.Id : undefined;
+  }
+
+  async #networkName(networkId: string): Promise<string> {
+    const known = this.#networkNames.get(networkId);
+    if (known !== undefined) return known;
+    const network = await this.#options.docker.json("GET", `/networks/${networkId}`);
+    const name = (network as { readonly Name?: unknown } | undefined)?.Name;
+    if (typeof name !== "string") throw new Error(`docker knows no network ${networkId}`);
+    this.#networkNames.set(networkId, name);
+    return name;
+  }
+}
+
+/** An endpoint of a network that a person made. */
+export function libnetworkIdentity(endpointId: string) {
+  return { orchestrator: LIBNETWORK, workload: LIBNETWORK, endpoint: endpointId };
+}
+
+/** An endpoint as a fresh process finds it in the datastore. */
+export function adoptedEndpoint(listed: ConnectedWorkload["endpoint"]): Endpoint {
+  const addresses = addressesOfNetworks(listed.spec.ipNetworks);
+  return {
+    token: listed.spec.orchestrator === FRONT_DOOR_ORCHESTRATOR ? listed.spec.workload : undefined,
+    connected: {
+      endpoint: listed,
+      addresses,
+      gateways: [],
+      hostInterface: listed.spec.interfaceName ?? "",
+      mtu: 0,
+    },
+    ports: (listed.spec.ports ?? []).filter(({ hostPort }) => hostPort !== undefined),
+  };
+}
+
+/** In the API of remote drivers: a route that has no next hop. */
+const ON_LINK = 1;
+
+/** Addresses of networks with another IPAM driver belong to no pool, and no host would route them. */
+function checkNetwork(call: PluginCall): object {
+  const data = [call["IPv4Data"], call["IPv6Data"]].flatMap((list) =>
+    Array.isArray(list) ? list : [],
+  );
+  const ours: readonly unknown[] = [...Object.values(ADDRESS_SPACES), NULL_SPACE];
+  if (data.every((entry) => ours.includes(entry?.AddressSpace))) return {};
+  throw new Error("a network of tortie's needs addresses from its pools: add --ipam-driver tortie");
+}
+
+type GivenInterface = {
+  readonly addresses: readonly IpAddress[];
+  readonly mac: string | undefined;
+};
+
+function readInterface(given: PluginCall): GivenInterface {
+  const addresses = ["Address", "AddressIPv6"].flatMap(
+    (field) => parseIpAddress(textOf(given, field).split("/")[0] ?? "") ?? [],
+  );
+  const mac = textOf(given, "MacAddress");
+  return { addresses, mac: mac === "" ? undefined : mac };
+}
+
+/** Only what docker has not said itself: it refuses to be told again. */
+function interfaceAnswer(given: GivenInterface, { addresses, mac }: ConnectedWorkload): object {
+  const told = given.addresses.length > 0 ? [] : addresses;
+  const ipv4 = told.find((address) => ipVersion(address) === 4);
+  const ipv6 = told.find((address) => ipVersion(address) === 6);
+  return {
+    ...(ipv4 !== undefined && { Address: networkOf(ipv4) }),
+    ...(ipv6 !== undefined && { AddressIPv6: networkOf(ipv6) }),
+    ...(given.mac === undefined && mac !== undefined && { MacAddress: mac }),
+  };
+}
+
+/** The container's end before docker moves it; the name follows from the endpoint, so that a fresh process knows it. */
+function peerName(endpointId: string): string {
+  return `ttd${endpointId.slice(0, 12)}`;
+}
+
+/** A locally administered unicast address. IEEE 802 §8.4. */
+function newMac(): string {
+  const octets = [...randomBytes(6)];
+  octets[0] = 0x02;
+  return octets.map((octet) => octet.toString(16).padStart(2, "0")).join(":");
+}
+
+function usedPorts(ports: readonly WorkloadPort[] | undefined): readonly UsedPort[] {
+  return (ports ?? []).flatMap(({ protocol, hostPort, hostIP }) =>
+    hostPort === undefined ? [] : [{ protocol: String(protocol), hostPort, hostIp: hostIP }],
+  );
+}
+
+function textOf(fields: PluginCall, name: string): string {
+  const value = fields[name];
+  return typeof value === "string" ? value : "";
+}
+
+function fieldsOf(fields: PluginCall, name: string): PluginCall {
+  const value = fields[name];
+  return typeof value === "object" && value !== null ? (value as PluginCall) : {};
+}
