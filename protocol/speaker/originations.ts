@@ -43,22 +43,28 @@ export class Originations {
     return touched;
   }
 
-  #announce({ prefix, localPref, med, communities = [] }: Origination): void {
-    const octets = encodeAttributeSet({
-      // Ours towards each peer: the export side fills it in.
-      nextHop: undefined,
-      origin: "igp",
-      asPath: [],
-      ...(med !== undefined && { med }),
-      ...(localPref !== undefined && { localPref }),
-      ...listed("communities", communities.filter(isStandard)),
-      ...listed("largeCommunities", communities.filter(isLarge)),
-    });
+  #announce(route: Origination): void {
+    const { prefix } = route;
+    const octets = originatedSet(route);
     const set = this.#rib.attributeSets.intern(octets, 0, octets.length);
     this.#rib
       .family(prefixFamily(prefix))
       .announce(LOCAL, wordsOf(prefixAddress(prefix)), prefixLength(prefix), 0, set, set);
   }
+}
+
+/** The canonical attribute set of a route of our own. */
+export function originatedSet({ localPref, med, communities = [] }: Origination): Uint8Array {
+  return encodeAttributeSet({
+    // Ours towards each peer: the export side fills it in.
+    nextHop: undefined,
+    origin: "igp",
+    asPath: [],
+    ...(med !== undefined && { med }),
+    ...(localPref !== undefined && { localPref }),
+    ...listed("communities", communities.filter(isStandard)),
+    ...listed("largeCommunities", communities.filter(isLarge)),
+  });
 }
 
 /** The families that a Speaker routes. */

@@ -1,7 +1,7 @@
 /*
  * What a changed field of a peering does to the peer: the one table of it. A field that is not named here does not compile.
  */
-import type { PeerConfig } from "./speaker-config.ts";
+import type { PeerConfig, SpeakerConfig } from "./speaker-config.ts";
 
 /**
  * `keep`: the running session is not touched, the value counts from its next use. `import`: routes in the Adj-RIB-In are
@@ -48,14 +48,35 @@ export const FIELD_EFFECTS: { readonly [field in keyof Required<PeerConfig>]: Fi
   ttlSecurityHops: "reset",
 };
 
-/** The effects of all fields that differ, each once. */
-export function effectsOfChange(before: PeerConfig, after: PeerConfig): ReadonlySet<FieldEffect> {
-  const effects = new Set<FieldEffect>();
+/** What a change of the speaker's own configuration does to a peer. */
+export type SpeakerEffect = Extract<FieldEffect, "keep" | "both" | "reset"> | "none";
+
+/** What a change of the speaker's own fields does to every peer. */
+export function effectOnAll(before: SpeakerConfig, after: SpeakerConfig): SpeakerEffect {
+  if (before.asn !== after.asn || before.routerId !== after.routerId) return "reset";
+  const soft =
+    before.clusterId !== after.clusterId || !sameContent(before.ownAddresses, after.ownAddresses);
+  if (soft) return "both";
+  return before.hostName === after.hostName ? "none" : "keep";
+}
+
+/** The fields that differ, and what each does. */
+export function fieldChanges(
+  before: PeerConfig,
+  after: PeerConfig,
+): ReadonlyMap<keyof PeerConfig, FieldEffect> {
+  const changes = new Map<keyof PeerConfig, FieldEffect>();
   for (const field of Object.keys(FIELD_EFFECTS) as (keyof PeerConfig)[]) {
     if (sameContent(before[field], after[field])) continue;
-    effects.add(field === "families" ? familiesEffect(before, after) : FIELD_EFFECTS[field]);
+    const effect = field === "families" ? familiesEffect(before, after) : FIELD_EFFECTS[field];
+    changes.set(field, effect);
   }
-  return effects;
+  return changes;
+}
+
+/** The effects of all fields that differ, each once. */
+export function effectsOfChange(before: PeerConfig, after: PeerConfig): ReadonlySet<FieldEffect> {
+  return new Set(fieldChanges(before, after).values());
 }
 
 /** Limits are ours alone; whatever else is said of a family stands in the OPEN. */

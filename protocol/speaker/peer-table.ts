@@ -3,8 +3,8 @@ import type { Instant } from "../types/instant.ts";
 import type { IpAddress } from "../types/ip-address.ts";
 import { hostPrefix, prefixFamily } from "../types/prefix.ts";
 import { ImportScope } from "./import-scope.ts";
-import { Peer, type SpeakerEffect } from "./peer.ts";
-import { sameContent } from "./peer-change.ts";
+import { Peer } from "./peer.ts";
+import { effectOnAll, sameContent } from "./peer-change.ts";
 import type { SpeakerConfig } from "./speaker-config.ts";
 import type { SpeakerContext } from "./speaker-context.ts";
 
@@ -195,15 +195,6 @@ export class PeerTable {
     }
     return peers;
   }
-}
-
-/** What a change of the speaker's own fields does to every peer. */
-function effectOnAll(before: SpeakerConfig, after: SpeakerConfig): SpeakerEffect {
-  if (before.asn !== after.asn || before.routerId !== after.routerId) return "reset";
-  const soft =
-    before.clusterId !== after.clusterId || !sameContent(before.ownAddresses, after.ownAddresses);
-  if (soft) return "both";
-  return before.hostName === after.hostName ? "none" : "keep";
 }
 
 function isBefore(a: Instant | undefined, b: Instant | undefined): boolean {

@@ -8,7 +8,7 @@ import type { RouterId } from "../types/router-id.ts";
 import type { NotificationMessage, OpenMessage } from "../wire/message.ts";
 import type { Connection } from "./connection.ts";
 import { decideHeld, receiveOpen } from "./open-arbiter.ts";
-import { effectsOfChange, type FieldEffect } from "./peer-change.ts";
+import { effectsOfChange, type SpeakerEffect } from "./peer-change.ts";
 import { type LimitExceeded, PeerRoutes } from "./peer-routes.ts";
 import { PeerSession } from "./peer-session.ts";
 import { PeerWire } from "./peer-wire.ts";
@@ -19,9 +19,6 @@ import type { ConnectionId, TransportAddress } from "./speaker-io.ts";
 
 /** DelayOpenTime of a second connection while the first is confirmed or up. RFC 4271 §8.1.1. */
 const OPEN_DELAY_SECONDS = 5;
-
-/** What a change of the speaker's own configuration does to a peer; words as in peer-change.ts. */
-export type SpeakerEffect = Extract<FieldEffect, "keep" | "both" | "reset"> | "none";
 
 /** Why a peer stays down although it is configured. */
 type Held = { readonly reason: string; readonly until: Instant | undefined };
