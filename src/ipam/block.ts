@@ -120,14 +120,15 @@ export function thaw(
   block: Block,
   { now, cooldownSeconds }: { readonly now: number; readonly cooldownSeconds: number },
 ): Block {
-  const due = allocationsOf(block).filter(
-    ({ releasedAt }) =>
-      releasedAt !== undefined && !(Date.parse(releasedAt) + cooldownSeconds * 1000 > now),
+  const isDue = ({ releasedAt }: BlockAttribute) =>
+    releasedAt !== undefined && !(Date.parse(releasedAt) + cooldownSeconds * 1000 > now);
+  if (!block.attributes.some(isDue)) return block;
+  const due = [...block.allocations.entries()].filter(
+    ([, index]) => index !== null && isDue(block.attributes[index] ?? {}),
   );
-  if (due.length === 0) return block;
   return free(
     block,
-    due.map(({ ordinal }) => ordinal),
+    due.map(([ordinal]) => ordinal),
   );
 }
 
@@ -157,7 +158,9 @@ export function allocationOf(block: Block, ordinal: number): Allocation | undefi
 
 /** Whether nothing of the block is in use; Windows hosts keep some addresses of theirs for good. */
 export function isEmpty(block: Block): boolean {
-  return allocationsOf(block).every(({ handle }) => handle === WINDOWS_HANDLE);
+  return block.allocations.every(
+    (index) => index === null || block.attributes[index]?.handle_id === WINDOWS_HANDLE,
+  );
 }
 
 export function isOwnedBy(block: Block, host: string): boolean {
