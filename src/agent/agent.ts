@@ -18,9 +18,11 @@ import type { StopRequest } from "../api/api-types.ts";
 import { BgpDriver } from "../bgp/bgp-driver.ts";
 import { processClock } from "../bgp/clock.ts";
 import { nativeBgpSockets } from "../bgp/native-bgp-sockets.ts";
+import { Rehearsal } from "../bgp/rehearsal.ts";
 import type { HostState } from "../calc/host-state.ts";
 import type { Datastore } from "../datastore/datastore.ts";
 import { warmThreadPool } from "../kernel/native/network-namespace.ts";
+import { inSpareTime } from "../lib/spare-time.ts";
 import { version } from "../lib/version.ts";
 import { type AgentConfig, storeLocation } from "./agent-config.ts";
 import { apiSourceOf } from "./agent-view.ts";
@@ -77,6 +79,7 @@ export class Agent {
   /** Originations that wait for their interface. */
   #absent = 0;
   #configuredAt: Date | undefined;
+  #endRehearsal: (() => void) | undefined;
   #stopping: Promise<void> | undefined;
 
   private constructor(options: AgentOptions) {
@@ -112,6 +115,7 @@ export class Agent {
     });
     await agent.#serve();
     agent.#follow();
+    agent.#rehearse();
     return agent;
   }
 
@@ -171,6 +175,7 @@ export class Agent {
   async #stop({ mode, cleanup, message }: StopRequest): Promise<void> {
     this.log.log("info", "agent.stop", { mode, cleanup });
     clearTimeout(this.#kernelTimer);
+    this.#endRehearsal?.();
     this.#abort.abort();
     this.#peersUp.freeze();
     await this.driver.stop(mode, message);
@@ -253,6 +258,18 @@ export class Agent {
     }).catch((error: unknown) =>
       this.crash(error instanceof Error ? error : new Error(String(error))),
     );
+  }
+
+  /** Nothing is rehearsed in a turn's company: sessions and routes come first. */
+  #rehearse(): void {
+    const rehearsal = new Rehearsal();
+    let turns = -1;
+    const isBusy = () => {
+      const before = turns;
+      turns = this.driver.turns;
+      return this.#configuredAt === undefined || turns !== before;
+    };
+    this.#endRehearsal = inSpareTime({ step: () => rehearsal.step(), isBusy });
   }
 
   #onHostState(host: HostState): void {

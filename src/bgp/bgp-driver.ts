@@ -87,6 +87,7 @@ export class BgpDriver {
   #workPending = false;
   #deadlineDue = false;
   #turnScheduled = false;
+  #turns = 0;
   #current: SpeakerInput | undefined;
   #longSlices = 0;
   #nextSliceEvent = Instant(0);
@@ -171,6 +172,11 @@ export class BgpDriver {
     this.#onStopped?.();
   }
 
+  /** Turns so far: where the number stands still, nothing happens. */
+  get turns(): number {
+    return this.#turns;
+  }
+
   statistics(): BgpDriverStatistics {
     return {
       connections: this.#connections.size,
@@ -222,6 +228,7 @@ export class BgpDriver {
   }
 
   #turn(): void {
+    this.#turns++;
     this.#drainInbox();
     if (this.#deadlineDue) {
       this.#deadlineDue = false;

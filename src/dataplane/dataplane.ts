@@ -112,6 +112,11 @@ export class Dataplane {
     this.#adopt();
   }
 
+  /** Work that was begun waits for its next slice. */
+  get isBusy(): boolean {
+    return this.#work !== undefined;
+  }
+
   handle(message: ToRouteWorker): void {
     switch (message.type) {
       case "start":

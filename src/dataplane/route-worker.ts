@@ -1,5 +1,7 @@
 import { parentPort } from "node:worker_threads";
+import { inSpareTime } from "../lib/spare-time.ts";
 import { Dataplane } from "./dataplane.ts";
+import { RouteRehearsal } from "./route-rehearsal.ts";
 import type { FromRouteWorker, ToRouteWorker } from "./route-worker-messages.ts";
 
 /**
@@ -9,17 +11,28 @@ import type { FromRouteWorker, ToRouteWorker } from "./route-worker-messages.ts"
 if (parentPort === null) throw new Error("the route worker runs as a worker thread");
 const port = parentPort;
 let dataplane: Dataplane | undefined;
+let endRehearsal: (() => void) | undefined;
 
 port.on("message", (message: ToRouteWorker) => {
   if (dataplane !== undefined) {
     dataplane.handle(message);
     if (message.type === "bestRoutes") send({ type: "bestRoutesTaken" });
-  } else if (message.type === "start") dataplane = new Dataplane(message.options, send);
-  else throw new Error(`the first message must be "start", not "${message.type}"`);
+  } else if (message.type === "start") {
+    dataplane = new Dataplane(message.options, send);
+    rehearse(dataplane);
+  } else throw new Error(`the first message must be "start", not "${message.type}"`);
 });
+
+/** Routes come first: the rehearsal goes on when the worker has nothing to do. */
+function rehearse(worker: Dataplane): void {
+  const rehearsal = new RouteRehearsal();
+  endRehearsal = inSpareTime({ step: () => rehearsal.step(), isBusy: () => worker.isBusy });
+}
 
 function send(message: FromRouteWorker): void {
   port.postMessage(message);
   // After its last word nothing keeps the thread alive.
-  if (message.type === "stopped") port.close();
+  if (message.type !== "stopped") return;
+  endRehearsal?.();
+  port.close();
 }

@@ -11,13 +11,13 @@ import { ipVersion } from "../../protocol/types/ip-address.ts";
 import { type Prefix, prefixAddress, prefixLength } from "../../protocol/types/prefix.ts";
 import type { KernelEvent } from "./netlink/kernel-event.ts";
 import type { LinkMessage } from "./netlink/link-codec.ts";
-import type { NetlinkSocket } from "./netlink/netlink-socket.ts";
 import type { RouteMessage } from "./netlink/route-codec.ts";
 import type { RouteTarget } from "./route-target.ts";
 import { FamilyRoutes } from "./routes/family-routes.ts";
 import { kernelMetric, OwnWishes, prefixWords } from "./routes/own-wishes.ts";
 import { RouteAudit } from "./routes/route-audit.ts";
 import { NO_ROW, ROW } from "./routes/route-columns.ts";
+import type { RouteSocket } from "./routes/route-socket.ts";
 
 /** Who wants a route. For one key (prefix, metric) the first in this order wins; the others wait behind it. */
 export const ROUTE_SOURCES = ["local", "static", "blackhole", "learned"] as const;
@@ -68,7 +68,7 @@ export type RouteDriverStatus = {
 
 /** Options of a RouteDriver. */
 export type RouteDriverOptions = {
-  readonly socket: NetlinkSocket;
+  readonly socket: RouteSocket;
   readonly protocol: number;
   readonly table: number;
 };

@@ -12,11 +12,12 @@ import { ipAddressFromBytes } from "../../../protocol/types/ip-address.ts";
 import { unreachable } from "../../../protocol/types/never.ts";
 import type { Prefix } from "../../../protocol/types/prefix.ts";
 import { formatNetlinkFault, type NetlinkFault } from "../netlink/netlink-error.ts";
-import { NetlinkOverrunError, type NetlinkSocket } from "../netlink/netlink-socket.ts";
+import { NetlinkOverrunError } from "../netlink/netlink-socket.ts";
 import { routeProtocolName } from "../route-protocol.ts";
 import type { RouteTarget } from "../route-target.ts";
 import { BATCH_MESSAGES, RouteBatch, type RouteOperation } from "./route-batch.ts";
 import { ROW, RouteColumns } from "./route-columns.ts";
+import type { RouteSocket } from "./route-socket.ts";
 import { RouteTargetTable } from "./route-target-table.ts";
 
 /** The reason of a route that is pending only because its turn has not come. */
@@ -49,7 +50,7 @@ export class FamilyRoutes {
 
   constructor(options: {
     readonly version: 4 | 6;
-    readonly socket: NetlinkSocket;
+    readonly socket: RouteSocket;
     readonly protocol: number;
     readonly table: number;
   }) {

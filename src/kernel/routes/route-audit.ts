@@ -3,23 +3,23 @@
  * has changed, and every 90 seconds, because the kernel tells nothing of IPv4 routes that a link or an address took along.
  */
 import { MESSAGE } from "../netlink/netlink-constants.ts";
-import type { NetlinkSocket } from "../netlink/netlink-socket.ts";
 import { type RouteDumpFilter, writeRouteDump } from "../netlink/route-codec.ts";
 import type { FamilyRoutes } from "./family-routes.ts";
 import { NO_ROW, ROW } from "./route-columns.ts";
 import { RouteScanner, type RouteVisitor } from "./route-scanner.ts";
+import type { RouteSocket } from "./route-socket.ts";
 
 /** Reads one family's routes from the kernel into its rows. */
 export class RouteAudit {
   readonly #family: FamilyRoutes;
-  readonly #socket: NetlinkSocket;
+  readonly #socket: RouteSocket;
   readonly #scanner: RouteScanner;
   readonly #protocol: number;
   readonly #table: number;
 
   constructor(options: {
     readonly family: FamilyRoutes;
-    readonly socket: NetlinkSocket;
+    readonly socket: RouteSocket;
     readonly protocol: number;
     readonly table: number;
   }) {

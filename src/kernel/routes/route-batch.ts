@@ -4,9 +4,9 @@
  */
 import { ADDRESS_FAMILY, FLAG, MESSAGE, SCOPE } from "../netlink/netlink-constants.ts";
 import type { NetlinkFault } from "../netlink/netlink-error.ts";
-import type { NetlinkSocket } from "../netlink/netlink-socket.ts";
 import { ROUTE_ATTRIBUTE } from "../netlink/route-codec.ts";
 import type { RouteColumns } from "./route-columns.ts";
+import type { RouteSocket } from "./route-socket.ts";
 import type { CompiledTarget } from "./route-target-table.ts";
 
 /** Larger batches gain nothing and block for longer. */
@@ -24,7 +24,7 @@ export class RouteBatch {
   readonly rows = new Uint32Array(BATCH_MESSAGES);
   readonly #words: Uint32Array;
   readonly #octets: Uint8Array;
-  readonly #socket: NetlinkSocket;
+  readonly #socket: RouteSocket;
   readonly #columns: RouteColumns;
   readonly #protocol: number;
   readonly #table: number;
@@ -34,7 +34,7 @@ export class RouteBatch {
   #lastMessage = 0;
 
   constructor(options: {
-    readonly socket: NetlinkSocket;
+    readonly socket: RouteSocket;
     readonly columns: RouteColumns;
     readonly protocol: number;
     readonly table: number;
