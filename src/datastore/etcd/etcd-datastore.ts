@@ -3,6 +3,7 @@ import type {
   Datastore,
   DeleteResult,
   Listing,
+  ListOptions,
   Revision,
   StoreProblem,
   TransactResult,
@@ -10,10 +11,11 @@ import type {
   Write,
   WriteResult,
 } from "../datastore.ts";
-import { DatastoreError } from "../datastore.ts";
+import { WATCHED_RANGE } from "./etcd-keys.ts";
 import type { EtcdOptions } from "./etcd-options.ts";
 import { plainTextWarnings } from "./etcd-options.ts";
 import { EtcdReader } from "./etcd-reader.ts";
+import { EtcdTransactions } from "./etcd-transactions.ts";
 import { EtcdTransport } from "./etcd-transport.ts";
 import { watchRange } from "./etcd-watch.ts";
 import { EtcdWriter } from "./etcd-writer.ts";
@@ -29,6 +31,7 @@ export class EtcdDatastore implements Datastore {
   readonly #transport: EtcdTransport;
   readonly #reader: EtcdReader;
   readonly #writer: EtcdWriter;
+  readonly #transactions: EtcdTransactions;
   readonly #warnings: readonly StoreProblem[];
 
   /** Connects when it is first asked. Throws when the options contradict themselves. */
@@ -36,11 +39,12 @@ export class EtcdDatastore implements Datastore {
     this.#transport = new EtcdTransport(options);
     this.#reader = new EtcdReader(this.#transport);
     this.#writer = new EtcdWriter(this.#transport, this.#reader);
+    this.#transactions = new EtcdTransactions(this.#transport);
     this.#warnings = plainTextWarnings(this.#transport.endpoints);
   }
 
-  async list(options: { readonly kinds?: readonly string[] } = {}): Promise<Listing> {
-    return this.#reader.list(options.kinds);
+  async list(options: ListOptions = {}): Promise<Listing> {
+    return this.#reader.list(options);
   }
 
   async get(key: ResourceKey): Promise<Resource | undefined> {
@@ -62,8 +66,8 @@ export class EtcdDatastore implements Datastore {
     return this.#writer.delete(key, options.resourceVersion);
   }
 
-  async transact(_writes: readonly Write[]): Promise<TransactResult> {
-    throw new DatastoreError("transactions are not written yet");
+  async transact(writes: readonly Write[]): Promise<TransactResult> {
+    return this.#transactions.transact(writes);
   }
 
   async *watch({
@@ -75,7 +79,7 @@ export class EtcdDatastore implements Datastore {
   }): AsyncGenerator<WatchBatch> {
     const batches = watchRange({
       transport: this.#transport,
-      range: this.#reader.range,
+      range: WATCHED_RANGE,
       after: StoreRevision.parse(after),
       signal,
     });

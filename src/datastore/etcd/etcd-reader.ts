@@ -1,8 +1,16 @@
 import type { IEvent, IKeyValue, IRangeResponse } from "etcd3";
 import { formatKey, type Resource, type ResourceKey } from "../../resources/resource.ts";
-import type { Listing, StoreProblem, WatchEvent } from "../datastore.ts";
+import type { Listing, ListOptions, StoreProblem, WatchEvent } from "../datastore.ts";
+import { isListed } from "../listed.ts";
 import { EtcdFailure } from "./etcd-failure.ts";
-import { etcdKeyOf, prefixOfKind, RESOURCE_PREFIX, resourceKeyOf } from "./etcd-keys.ts";
+import {
+  etcdKeyOf,
+  folderOf,
+  prefixesOf,
+  RESOURCE_PREFIX,
+  rangeOf,
+  resourceKeyOf,
+} from "./etcd-keys.ts";
 import type { EtcdTransport } from "./etcd-transport.ts";
 import { StoreRevision } from "./store-revision.ts";
 import { decodeStored } from "./stored-resource.ts";
@@ -24,9 +32,6 @@ export class EtcdReader {
     this.#transport = transport;
   }
 
-  /** All keys that are looked at. */
-  readonly range = rangeOf(RESOURCE_PREFIX);
-
   /** What is wrong with single keys, as of the last listing and the events since. */
   problems(): readonly StoreProblem[] {
     return [...this.#problems.values()];
@@ -42,11 +47,11 @@ export class EtcdReader {
     return found && this.decode(key, found);
   }
 
-  async list(kinds: readonly string[] | undefined): Promise<Listing> {
-    const prefixes = kinds?.map(prefixOfKind).filter((prefix) => prefix !== undefined);
+  async list(options: ListOptions): Promise<Listing> {
     for (let attempt = 1; ; attempt++) {
       try {
-        return await this.#listOnce(prefixes ?? [RESOURCE_PREFIX]);
+        const { resources, revision } = await this.#listOnce(prefixesOf(options));
+        return { resources: resources.filter((each) => isListed(each, options)), revision };
       } catch (error) {
         const compacted = error instanceof EtcdFailure && COMPACTED.test(error.details);
         if (!compacted || attempt === MOST_LISTINGS) throw error;
@@ -100,7 +105,7 @@ export class EtcdReader {
   /** The present, as the quorum sees it. */
   async #revision(): Promise<StoreRevision> {
     const { answer } = await this.#transport.ask((kv, call) =>
-      kv.range({ ...this.range, count_only: true }, call),
+      kv.range({ key: Buffer.from(RESOURCE_PREFIX), limit: 1 }, call),
     );
     return new StoreRevision(answer.header.revision, answer.header.cluster_id);
   }
@@ -130,7 +135,8 @@ export class EtcdReader {
     const text = key.toString("utf8");
     const known = resourceKeyOf(text);
     if (known !== undefined) return known;
-    const folder = text.slice(0, text.indexOf("/", RESOURCE_PREFIX.length) + 1) || text;
+    const folder = folderOf(text);
+    if (folder === undefined) return undefined;
     this.#note(folder, {
       message: "keys of this kind are not known to this version, and are skipped",
       severity: "warning",
@@ -146,11 +152,3 @@ export class EtcdReader {
 
 /** etcdserver: mvcc: required revision has been compacted. */
 const COMPACTED = /has been compacted/;
-
-/** All keys that begin with a prefix: up to the prefix with its last byte raised ("/" becomes "0"). */
-function rangeOf(prefix: string): { readonly key: Buffer; readonly range_end: Buffer } {
-  const key = Buffer.from(prefix);
-  const range_end = Buffer.from(prefix);
-  range_end[range_end.length - 1] = (range_end.at(-1) ?? 0) + 1;
-  return { key, range_end };
-}

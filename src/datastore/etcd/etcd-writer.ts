@@ -1,16 +1,11 @@
-import { randomUUID } from "node:crypto";
 import type { ICompare, IKeyValue, IRequestOp, ITxnResponse } from "etcd3";
-import {
-  formatKey,
-  keyOf,
-  type Metadata,
-  type Resource,
-  type ResourceKey,
-} from "../../resources/resource.ts";
+import { formatKey, keyOf, type Resource, type ResourceKey } from "../../resources/resource.ts";
 import { DatastoreError, type DeleteResult, type WriteResult } from "../datastore.ts";
-import { etcdKeyOf } from "./etcd-keys.ts";
+import { newIdentity, withIdentityOf } from "../transaction.ts";
+import { etcdKeyBytes, etcdKeyOf } from "./etcd-keys.ts";
 import type { EtcdReader } from "./etcd-reader.ts";
 import type { EtcdTransport } from "./etcd-transport.ts";
+import { isIpamKind } from "./ipam-keys.ts";
 import { decodeStored, encodeStored } from "./stored-resource.ts";
 
 /** An unconditional write that others keep overtaking gives up some time. */
@@ -32,7 +27,7 @@ export class EtcdWriter {
 
   async create(resource: Resource): Promise<WriteResult> {
     const key = keyOf(resource);
-    const etcdKey = keyBytes(key);
+    const etcdKey = etcdKeyBytes(key);
     const whole = { ...resource, metadata: newIdentity(resource.metadata) };
     const text = encodeStored(whole);
     const { answer, maybeDoneBefore } = await this.#transact({
@@ -42,8 +37,9 @@ export class EtcdWriter {
     });
     if (answer.succeeded) return this.#written(key, { text, modRevision: answer.header.revision });
     const stored = storedIn(answer);
-    // No other writer has this uid: what is there is what an attempt without an answer has put.
-    const ours = stored !== undefined && stored.value.toString("utf8") === text;
+    // No other writer has this uid (which IPAM's values do not hold): what is there is what an attempt without an answer has put.
+    const ours =
+      stored !== undefined && !isIpamKind(key.kind) && stored.value.toString("utf8") === text;
     if (ours) return this.#written(key, { text, modRevision: stored.mod_revision });
     if (maybeDoneBefore) throw doubtful("created", key);
     return { type: "alreadyExists" };
@@ -54,11 +50,10 @@ export class EtcdWriter {
     if (resourceVersion !== undefined) return this.#replace(resource, resourceVersion);
     const key = keyOf(resource);
     for (let tries = 0; tries < MOST_TRIES; tries++) {
-      const stored = (await this.#reader.get(key))?.resource.metadata;
-      if (stored?.resourceVersion === undefined) return { type: "notFound" };
-      // Who the object is stays, unless the writer says otherwise.
-      const metadata = { ...identityOf(stored), ...resource.metadata };
-      const result = await this.#replace({ ...resource, metadata }, stored.resourceVersion);
+      const stored = (await this.#reader.get(key))?.resource;
+      if (stored?.metadata.resourceVersion === undefined) return { type: "notFound" };
+      const whole = withIdentityOf(stored, resource);
+      const result = await this.#replace(whole, stored.metadata.resourceVersion);
       if (result.type !== "conflict") return result;
     }
     throw new DatastoreError(`${formatKey(key)} is written by others all the time`);
@@ -89,7 +84,7 @@ export class EtcdWriter {
 
   async #replace(resource: Resource, version: string): Promise<WriteResult> {
     const key = keyOf(resource);
-    const etcdKey = keyBytes(key);
+    const etcdKey = etcdKeyBytes(key);
     if (!isModRevision(version)) {
       return { type: (await this.#reader.get(key)) === undefined ? "notFound" : "conflict" };
     }
@@ -141,25 +136,6 @@ function isModRevision(version: string): boolean {
 
 function storedIn(answer: ITxnResponse): IKeyValue | undefined {
   return answer.responses[0]?.response_range?.kvs[0];
-}
-
-function keyBytes(key: ResourceKey): Buffer {
-  const etcdKey = etcdKeyOf(key);
-  if (etcdKey !== undefined) return Buffer.from(etcdKey);
-  throw new DatastoreError(`${formatKey(key)} has no place in etcd: check kind and namespace`);
-}
-
-/** Calico's client gives each new object a uid and a time of creation, to the second. */
-function newIdentity(metadata: Metadata): Metadata {
-  const creationTimestamp = new Date().toISOString().replace(/\.\d+Z$/, "Z");
-  return { ...metadata, uid: metadata.uid ?? randomUUID(), creationTimestamp };
-}
-
-function identityOf({ uid, creationTimestamp }: Metadata): Partial<Metadata> {
-  return {
-    ...(uid !== undefined && { uid }),
-    ...(creationTimestamp !== undefined && { creationTimestamp }),
-  };
 }
 
 function doubtful(done: string, key: ResourceKey): DatastoreError {

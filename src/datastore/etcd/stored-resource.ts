@@ -1,5 +1,7 @@
 import { formatExactJson, parseExactJson } from "../../lib/exact-json.ts";
 import { API_VERSION, type Resource, type ResourceKey } from "../../resources/resource.ts";
+import { isIpamKind } from "./ipam-keys.ts";
+import { ipamValueOf, specOfIpamValue } from "./ipam-values.ts";
 
 /** A value as it was read; `problem` says why it is not usable, without quoting it, for it may hold keys. */
 export type Decoded = { readonly resource: Resource; readonly problem?: string };
@@ -13,12 +15,18 @@ export function decodeStored(
   { text, modRevision }: { readonly text: string; readonly modRevision: string },
 ): Decoded {
   const { kind, ...names } = key;
-  const parsed = parse(text);
+  // Before affinities had a state, their value was empty.
+  const parsed = text === "" && kind === "BlockAffinity" ? {} : parse(text);
   if (!isRecord(parsed)) {
     // Its spec is no object, so that no check takes it for an object that says nothing.
     const metadata = { ...names, resourceVersion: modRevision };
     const resource = { apiVersion: API_VERSION, kind, metadata, spec: UNREADABLE } as const;
     return { resource: resource as unknown as Resource, problem: "is not a JSON object" };
+  }
+  if (isIpamKind(kind)) {
+    const metadata = { ...names, resourceVersion: modRevision };
+    const spec = specOfIpamValue(key, parsed);
+    return { resource: { apiVersion: API_VERSION, kind, metadata, spec } };
   }
   const { namespace: _, ...metadata } = isRecord(parsed["metadata"]) ? parsed["metadata"] : {};
   const resource = {
@@ -38,7 +46,10 @@ export function decodeStored(
 export function encodeStored(resource: Resource): string {
   const { kind, apiVersion, metadata, ...rest } = resource;
   const { resourceVersion: _, ...kept } = metadata;
-  const text = formatExactJson({ kind, apiVersion, metadata: inOrder(kept), ...rest });
+  const value = isIpamKind(kind)
+    ? ipamValueOf(kind, rest.spec)
+    : { kind, apiVersion, metadata: inOrder(kept), ...rest };
+  const text = formatExactJson(value);
   return text.replace(
     GO_ESCAPES,
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,

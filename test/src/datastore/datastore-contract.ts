@@ -1,7 +1,28 @@
 import t, { type Test } from "tap";
-import { type Datastore, RevisionGone } from "../../../src/datastore/datastore.ts";
+import {
+  type Datastore,
+  type ListOptions,
+  RevisionGone,
+} from "../../../src/datastore/datastore.ts";
+import { parseAffinityName } from "../../../src/resources/ipam-names.ts";
 import { keyOf, type Resource } from "../../../src/resources/resource.ts";
-import { peer, Watched } from "./datastore-support.ts";
+import { peer, V3, Watched } from "./datastore-support.ts";
+
+function block(sequenceNumber: bigint): Resource {
+  const spec = {
+    cidr: "10.0.0.0/31",
+    allocations: [0, null],
+    unallocated: [1],
+    attributes: [{ handle_id: "h", novelty: sequenceNumber }],
+    sequenceNumber,
+  };
+  return { apiVersion: V3, kind: "IPAMBlock", metadata: { name: "10-0-0-0-31" }, spec };
+}
+
+function affinity(name: string): Resource {
+  const spec = { state: "confirmed", ...parseAffinityName(name), deleted: false };
+  return { apiVersion: V3, kind: "BlockAffinity", metadata: { name }, spec };
+}
 
 function asOf({ resource }: { readonly resource: Resource }): unknown {
   return resource.spec["asNumber"];
@@ -91,6 +112,125 @@ export function testContract(
         watched.until(() => false),
         RevisionGone,
       );
+      watched.stop();
+    });
+
+    t.test("a transaction does all or nothing, and says what did not compare", async (t) => {
+      const datastore = await open(t);
+      const first = await datastore.transact([
+        { type: "create", resource: peer("a") },
+        { type: "create", resource: block(2n ** 64n - 1n) },
+        { type: "expect", key: { kind: "BGPPeer", name: "absent" }, resourceVersion: undefined },
+      ]);
+      if (first.type !== "written") throw new Error("not written");
+      const [a, stored, nothing] = first.resources;
+      t.equal(nothing, undefined);
+      t.strictSame(await datastore.get({ kind: "BGPPeer", name: "a" }), a);
+      const blockKey = { kind: "IPAMBlock", name: "10-0-0-0-31" };
+      const read = await datastore.get(blockKey);
+      t.strictSame(read, stored);
+      t.equal(read?.spec["sequenceNumber"], 2n ** 64n - 1n);
+      t.match(a?.metadata, {
+        uid: /^[-0-9a-f]{36}$/,
+        creationTimestamp: /^\d{4}-\d\d-\d\dT[\d:]+Z$/,
+      });
+      if (a === undefined || stored === undefined) throw new Error("nothing written");
+      const old = a.metadata.resourceVersion ?? "";
+      const changed = { ...a, spec: { ...a.spec, asNumber: 2 } };
+      const refused = await datastore.transact([
+        { type: "update", resource: changed },
+        { type: "create", resource: block(1n) },
+        { type: "delete", key: { kind: "BGPPeer", name: "b" }, resourceVersion: old },
+        { type: "expect", key: { kind: "Node", name: "n" }, resourceVersion: old },
+      ]);
+      t.strictSame(refused, {
+        type: "refused",
+        refusals: [
+          { index: 1, reason: "alreadyExists" },
+          { index: 2, reason: "notFound" },
+          { index: 3, reason: "notFound" },
+        ],
+      });
+      t.strictSame(await datastore.get(keyOf(a)), a, "nothing of it was done");
+      const second = await datastore.transact([
+        { type: "update", resource: changed },
+        { type: "delete", key: blockKey, resourceVersion: stored.metadata.resourceVersion ?? "" },
+      ]);
+      if (second.type !== "written") throw new Error("not written");
+      t.strictSame(second.resources[1], stored, "as it was");
+      t.equal(await datastore.get(blockKey), undefined);
+      t.strictSame(
+        await datastore
+          .transact([
+            { type: "expect", key: keyOf(a), resourceVersion: old },
+            { type: "update", resource: changed },
+          ])
+          .catch((error: Error) => error.message),
+        "a transaction names an object twice",
+      );
+      t.strictSame(
+        await datastore.transact([
+          { type: "expect", key: keyOf(a), resourceVersion: old },
+          { type: "create", resource: peer("c") },
+        ]),
+        { type: "refused", refusals: [{ index: 0, reason: "conflict" }] },
+      );
+      t.strictSame(await datastore.transact([]), { type: "written", resources: [] });
+    });
+
+    t.test("of transactions on the same objects, one wins", async (t) => {
+      const datastore = await open(t);
+      await datastore.transact([
+        { type: "create", resource: peer("x", { asNumber: 1 }) },
+        { type: "create", resource: peer("y", { asNumber: 1 }) },
+      ]);
+      const move = async (): Promise<void> => {
+        for (;;) {
+          const { resources } = await datastore.list({ kinds: ["BGPPeer"] });
+          const writes = resources.map((resource) => ({
+            type: "update" as const,
+            resource: {
+              ...resource,
+              spec: { ...resource.spec, asNumber: Number(resource.spec["asNumber"]) + 1 },
+            },
+          }));
+          if ((await datastore.transact(writes)).type === "written") return;
+        }
+      };
+      await Promise.all(Array.from({ length: 5 }, move));
+      const { resources } = await datastore.list();
+      t.strictSame(
+        resources.map(({ spec }) => spec["asNumber"]),
+        [6, 6],
+      );
+    });
+
+    t.test("listings by kind, without kinds, and of one host's affinities", async (t) => {
+      const datastore = await open(t);
+      const names = [
+        "host.10-0-0-0-31.n",
+        "host.10-0-0-2-31.n-2",
+        "virtual.10-0-0-4-31.n",
+        "host.fd00---127.n",
+      ];
+      for (const name of names) await datastore.create(affinity(name));
+      await datastore.create(block(7n));
+      await datastore.create(peer("a"));
+      const namesOf = async (options: ListOptions) =>
+        (await datastore.list(options)).resources.map(({ metadata }) => metadata.name).sort();
+      t.strictSame(await namesOf({ kinds: ["BlockAffinity"] }), names.toSorted());
+      t.strictSame(await namesOf({ kinds: ["BlockAffinity"], affinitiesOf: "n" }), [
+        "host.10-0-0-0-31.n",
+        "host.fd00---127.n",
+      ]);
+      t.strictSame(await namesOf({ kinds: ["IPAMBlock", "BGPPeer"] }), ["10-0-0-0-31", "a"]);
+      t.strictSame(await namesOf({ without: ["BlockAffinity"] }), ["10-0-0-0-31", "a"]);
+      t.equal((await namesOf({})).length, 6);
+      const { revision } = await datastore.list();
+      await datastore.delete({ kind: "BlockAffinity", name: "host.fd00---127.n" });
+      const watched = new Watched(datastore, revision);
+      await watched.until(() => watched.log.length > 0);
+      t.strictSame(watched.log, ["delete BlockAffinity/host.fd00---127.n"]);
       watched.stop();
     });
 

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import t from "tap";
 import { RevisionGone } from "../../../src/datastore/datastore.ts";
 import { EtcdFailure } from "../../../src/datastore/etcd/etcd-failure.ts";
-import { etcdKeyOf, prefixOfKind, resourceKeyOf } from "../../../src/datastore/etcd/etcd-keys.ts";
+import { etcdKeyOf, prefixesOf, resourceKeyOf } from "../../../src/datastore/etcd/etcd-keys.ts";
 import {
   endpointsOf,
   parseEndpoint,
@@ -11,7 +11,8 @@ import {
 import { StoreRevision } from "../../../src/datastore/etcd/store-revision.ts";
 import { decodeStored, encodeStored } from "../../../src/datastore/etcd/stored-resource.ts";
 import { equalJson, formatExactJson, parseExactJson } from "../../../src/lib/exact-json.ts";
-import type { ResourceKey } from "../../../src/resources/resource.ts";
+import { parseKey, type ResourceKey } from "../../../src/resources/resource.ts";
+import { validateResource } from "../../../src/resources/validate.ts";
 import { peer } from "./datastore-support.ts";
 
 t.test("keys are Calico's, both ways", (t) => {
@@ -29,7 +30,17 @@ t.test("keys are Calico's, both ways", (t) => {
     t.equal(etcdKeyOf(key), text);
     t.strictSame(resourceKeyOf(text), key);
   }
-  t.equal(prefixOfKind("IPPool"), "/calico/resources/v3/projectcalico.org/ippools/");
+  const resources = "/calico/resources/v3/projectcalico.org/";
+  const ipam = "/calico/ipam/v2/";
+  t.strictSame(prefixesOf({ kinds: ["IPPool", "Novelty"] }), [`${resources}ippools/`]);
+  t.strictSame(prefixesOf({ kinds: ["BlockAffinity"], affinitiesOf: "a" }), [`${ipam}host/a/`]);
+  t.strictSame(prefixesOf({ without: ["IPAMHandle", "Node"] }), [
+    `${ipam}assignment/`,
+    `${ipam}host/`,
+    `${ipam}virtual/`,
+    `${ipam}config`,
+    resources,
+  ]);
   for (const key of [
     { kind: "Novelty", name: "a" },
     { kind: "Node", name: "a/b" },
@@ -42,7 +53,107 @@ t.test("keys are Calico's, both ways", (t) => {
   for (const tail of ["nodes", "nodes/", "nodes/a/b", "workloadendpoints/a", "novelties/a", ""]) {
     t.equal(resourceKeyOf(`/calico/resources/v3/projectcalico.org/${tail}`), undefined, tail);
   }
-  t.equal(resourceKeyOf("/calico/ipam/v2/config"), undefined);
+  t.end();
+});
+
+t.test("IPAM's keys and values are Calico's, both ways", (t) => {
+  const block =
+    '{"cidr":"10.0.0.0/30","affinity":"host:a","allocations":[0,null,null,null],"unallocated":[1,2,3],' +
+    '"attributes":[{"handle_id":"h","secondary":null}],"sequenceNumber":18446744073709551615,' +
+    '"sequenceNumberForAllocation":{"0":18446744073709551614},"deleted":false,"novelty":[9007199254740993]}';
+  const rows: [string, string, string, object][] = [
+    [
+      "assignment/ipv4/block/10.0.0.0-30",
+      "IPAMBlock/10-0-0-0-30",
+      block,
+      { cidr: "10.0.0.0/30", sequenceNumber: 2n ** 64n - 1n },
+    ],
+    [
+      "assignment/ipv6/block/fd00::-122",
+      "IPAMBlock/fd00---122",
+      '{"cidr":"fd00::/122","affinity":null}',
+      { affinity: null },
+    ],
+    [
+      "host/node-1.example/ipv4/block/10.0.0.0-26",
+      "BlockAffinity/host.10-0-0-0-26.node-1.example",
+      '{"state":"pending","deleted":false,"novelty":1}',
+      { state: "pending", type: "host", node: "node-1.example", cidr: "10.0.0.0/26", novelty: 1 },
+    ],
+    [
+      "virtual/load-balancer/ipv6/block/fd00::-122",
+      "BlockAffinity/virtual.fd00---122.load-balancer",
+      '{"state":"confirmed","deleted":true}',
+      { type: "virtual", node: "load-balancer", deleted: true },
+    ],
+    [
+      "handle/k8s-pod-network.A_b",
+      "IPAMHandle/k8s-pod-network.A_b",
+      '{"block":{"10.0.0.0/26":2},"deleted":false}',
+      { handleID: "k8s-pod-network.A_b" },
+    ],
+    [
+      "config",
+      "IPAMConfiguration/default",
+      '{"strict_affinity":true,"auto_allocate_blocks":true,"maxBlocksPerHost":4,"novelty":{}}',
+      { strictAffinity: true, autoAllocateBlocks: true, maxBlocksPerHost: 4 },
+    ],
+    [
+      "config",
+      "IPAMConfiguration/default",
+      "{}",
+      { strictAffinity: false, autoAllocateBlocks: false },
+    ],
+  ];
+  for (const [tail, name, text, spec] of rows) {
+    const key = parseKey(name) ?? { kind: "", name: "" };
+    t.equal(etcdKeyOf(key), `/calico/ipam/v2/${tail}`);
+    t.strictSame(resourceKeyOf(`/calico/ipam/v2/${tail}`), key);
+    const { resource, problem } = decodeStored(key, { text, modRevision: "42" });
+    t.equal(problem, undefined);
+    t.match(resource, {
+      kind: key.kind,
+      metadata: { name: key.name, resourceVersion: "42" },
+      spec,
+    });
+    t.equal(encodeStored(resource), text);
+    const validated = validateResource(resource, { unknownFields: "warning" });
+    t.equal(
+      validated.ok,
+      text !== "{}" && (text === block || key.kind !== "IPAMBlock"),
+      formatExactJson(validated),
+    );
+  }
+  const legacy = { kind: "BlockAffinity", name: "host.10-0-0-0-26.a" };
+  t.match(decodeStored(legacy, { text: "", modRevision: "1" }).resource.spec, {
+    state: "confirmed",
+  });
+  const minimal = {
+    apiVersion: "projectcalico.org/v3",
+    metadata: { name: "default", uid: "u" },
+    spec: {},
+  };
+  t.equal(encodeStored({ ...minimal, kind: "IPAMConfiguration" }), '{"auto_allocate_blocks":true}');
+  for (const tail of [
+    "",
+    "handle/",
+    "handle/a/b",
+    "host/a/ipv4/block/10.0.0.1-26",
+    "host/a/ipv6/block/10.0.0.0-26",
+    "host//ipv4/block/10.0.0.0-26",
+    "assignment/ipv4/block/10.0.0.0",
+    "configs",
+  ]) {
+    t.equal(resourceKeyOf(`/calico/ipam/v2/${tail}`), undefined, tail);
+  }
+  for (const [kind, name] of [
+    ["IPAMConfiguration", "other"],
+    ["IPAMBlock", "a"],
+    ["BlockAffinity", "a"],
+    ["IPAMHandle", "a/b"],
+  ] as const) {
+    t.equal(etcdKeyOf({ kind, name }), undefined, kind);
+  }
   t.end();
 });
 
