@@ -19,8 +19,9 @@ export interface Datastore {
   /** Only if the stored object is still the one of `resourceVersion`, where one is given. */
   delete(key: ResourceKey, options?: { readonly resourceVersion?: string }): Promise<DeleteResult>;
   /**
-   * All of these writes, or none of them: no reader sees some without the others, and no other writer comes in between. Each
-   * compares as the single write of its name does. At most MAX_TRANSACTION_WRITES, each of another object.
+   * All of these writes, or none of them, also if the program dies: no other writer comes in between. Each compares as the
+   * single write of its name does. At most MAX_TRANSACTION_WRITES, each of another object. (A listing of a directory by another
+   * process may see some before the others; what it makes of them is compared again when it writes.)
    */
   transact(writes: readonly Write[]): Promise<TransactResult>;
   /**

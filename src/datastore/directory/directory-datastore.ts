@@ -4,6 +4,7 @@ import type {
   Datastore,
   DeleteResult,
   Listing,
+  ListOptions,
   Revision,
   StoreProblem,
   TransactResult,
@@ -11,10 +12,11 @@ import type {
   Write,
   WriteResult,
 } from "../datastore.ts";
-import { DatastoreError } from "../datastore.ts";
+import { isListed } from "../listed.ts";
 import { WatchLog } from "../watch-log.ts";
 import { DirectoryFiles } from "./directory-files.ts";
 import { DirectoryWriter } from "./directory-writer.ts";
+import { isTransactionOpen } from "./file-transaction.ts";
 import { ObjectIndex } from "./object-index.ts";
 import { hasErrors } from "./resource-file.ts";
 
@@ -59,14 +61,14 @@ export class DirectoryDatastore implements Datastore {
     });
   }
 
-  async list({ kinds }: { readonly kinds?: readonly string[] } = {}): Promise<Listing> {
+  async list(options: ListOptions = {}): Promise<Listing> {
     return this.#inTurn(async () => {
+      if (await isTransactionOpen(this.#options.directory)) await this.#writer.finishOthers();
       for (let looks = 0; !(await this.#look()).settled && looks < MAX_LOOKS; looks++) {
         await delay(this.#options.settleMilliseconds);
       }
       this.#startWatching();
-      const all = this.#index.resources();
-      const resources = kinds ? all.filter(({ kind }) => kinds.includes(kind)) : all;
+      const resources = this.#index.resources().filter((each) => isListed(each, options));
       return { resources, revision: this.#log.revision };
     });
   }
@@ -100,8 +102,8 @@ export class DirectoryDatastore implements Datastore {
     return this.#write(() => this.#writer.delete(key, options));
   }
 
-  async transact(_writes: readonly Write[]): Promise<TransactResult> {
-    throw new DatastoreError("transactions are not written yet");
+  async transact(writes: readonly Write[]): Promise<TransactResult> {
+    return this.#write(() => this.#writer.transact(writes));
   }
 
   watch({

@@ -25,6 +25,9 @@ export class DirectoryFiles {
     { readonly signature: Signature; readonly since: number }
   >();
 
+  /** Also when the look that saw the change has failed later on. */
+  #changed = false;
+
   constructor(options: { readonly directory: string; readonly settleMilliseconds: number }) {
     this.#directory = options.directory;
     this.#settleMilliseconds = options.settleMilliseconds;
@@ -42,8 +45,9 @@ export class DirectoryFiles {
     // at the file itself tells that it is gone.
     const listed = await this.#names();
     const names = new Set([...listed, ...this.#settled.keys(), ...this.#unsettled.keys()]);
-    let changed = false;
-    for (const name of names) changed = (await this.#lookAt(name)) || changed;
+    for (const name of names) this.#changed = (await this.#lookAt(name)) || this.#changed;
+    const changed = this.#changed;
+    this.#changed = false;
     return { changed, settled: this.#unsettled.size === 0 };
   }
 
@@ -86,6 +90,8 @@ export class DirectoryFiles {
   async #lookAt(name: string): Promise<boolean> {
     const signature = await this.signatureOf(name);
     if (signature === undefined) {
+      // All files are missing where the directory itself was moved away, and that deletes nothing.
+      await this.#names();
       this.#unsettled.delete(name);
       return this.#settled.delete(name);
     }

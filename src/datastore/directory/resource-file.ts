@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { stringify } from "yaml";
+import { formatExactJson } from "../../lib/exact-json.ts";
 import { type LoadedResource, loadYaml } from "../../resources/load-yaml.ts";
 import { formatKey, keyOf, type Resource } from "../../resources/resource.ts";
 import type { ValidationError } from "../../resources/validation-error.ts";
@@ -83,9 +84,12 @@ export function editResourceFile(
 }
 
 function canonicalJson(value: unknown): string {
-  return JSON.stringify(value, (_, inner: unknown) =>
-    typeof inner === "object" && inner !== null && !Array.isArray(inner)
-      ? Object.fromEntries(Object.entries(inner).toSorted(([a], [b]) => (a < b ? -1 : 1)))
-      : inner,
-  );
+  return formatExactJson(inOrder(value));
+}
+
+function inOrder(value: unknown): unknown {
+  if (typeof value !== "object" || value === null) return value;
+  if (Array.isArray(value)) return value.map(inOrder);
+  const fields = Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : 1));
+  return Object.fromEntries(fields.map(([name, inner]) => [name, inOrder(inner)]));
 }

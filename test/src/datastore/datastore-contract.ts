@@ -13,8 +13,9 @@ function block(sequenceNumber: bigint): Resource {
     cidr: "10.0.0.0/31",
     allocations: [0, null],
     unallocated: [1],
-    attributes: [{ handle_id: "h", novelty: sequenceNumber }],
+    attributes: [{ handle_id: "h" }],
     sequenceNumber,
+    sequenceNumberForAllocation: { "0": sequenceNumber },
   };
   return { apiVersion: V3, kind: "IPAMBlock", metadata: { name: "10-0-0-0-31" }, spec };
 }

@@ -1,4 +1,5 @@
 import { execFileSync, fork } from "node:child_process";
+import { createHash } from "node:crypto";
 import {
   appendFileSync,
   mkdirSync,
@@ -268,3 +269,75 @@ t.test(
     t.ok(renames > 100, `${renames} renames`);
   },
 );
+
+t.test("directory: what a writer that died had begun is finished by the next", async (t) => {
+  const directory = newDirectory(t);
+  const datastore = openDirectory(t, directory);
+  await datastore.transact(
+    ["a", "b", "c"].map((name) => ({ type: "create", resource: peer(name) })),
+  );
+  t.strictSame(
+    readdirSync(directory).sort(),
+    ["bgppeer.a.yaml", "bgppeer.b.yaml", "bgppeer.c.yaml"],
+    "no journal stays",
+  );
+  const read = (name: string) => readFileSync(join(directory, `bgppeer.${name}.yaml`), "utf8");
+  const hash = (text: string) => createHash("sha256").update(text).digest("hex");
+  const changed = read("a").replace("65001", "7");
+  const journal = [
+    { name: "bgppeer.a.yaml", before: hash(read("a")), text: changed },
+    { name: "bgppeer.b.yaml", before: hash(read("b")), text: null },
+    { name: "bgppeer.c.yaml", before: hash("as it was before somebody edited it"), text: null },
+    { name: "bgppeer.d.yaml", before: hash(""), text: read("c").replace("name: c", "name: d") },
+  ];
+  writeFileSync(join(directory, ".tortie-transaction"), JSON.stringify(journal));
+  const { resources } = await openDirectory(t, directory).list();
+  t.strictSame(
+    resources.map(({ metadata, spec }) => `${metadata.name} ${spec["asNumber"]}`),
+    ["a 7", "c 65001", "d 65001"],
+  );
+  t.notOk(readdirSync(directory).includes(".tortie-transaction"));
+  writeFileSync(join(directory, ".tortie-transaction"), "{");
+  await t.rejects(datastore.create(peer("e")), /tortie-transaction cannot be read; remove it/);
+});
+
+t.test("directory: names that are no file names, and files with many objects", async (t) => {
+  const directory = newDirectory(t);
+  const datastore = openDirectory(t, directory);
+  const handle = (name: string) => ({
+    apiVersion: V3,
+    kind: "IPAMHandle",
+    metadata: { name },
+    spec: { handleID: name, block: {} },
+  });
+  const names = ["k8s.Some_ID", "..", "über", "x".repeat(1000), "%41"];
+  for (const name of names) t.equal((await datastore.create(handle(name))).type, "written", name);
+  for (const name of names) {
+    t.match(await datastore.get({ kind: "IPAMHandle", name }), handle(name));
+    t.equal((await datastore.delete({ kind: "IPAMHandle", name })).type, "deleted");
+  }
+  const file = join(directory, "many.yaml");
+  writeFileSync(file, ["a", "b", "c"].map((name) => JSON.stringify(peer(name))).join("\n---\n"));
+  const { resources } = await datastore.list();
+  const versions = new Map(
+    resources.map(({ metadata }) => [metadata.name, metadata.resourceVersion ?? ""]),
+  );
+  const [a] = resources;
+  if (a === undefined) throw new Error("nothing listed");
+  const result = await datastore.transact([
+    { type: "update", resource: { ...a, spec: { ...a.spec, asNumber: 5 } } },
+    {
+      type: "delete",
+      key: { kind: "BGPPeer", name: "b" },
+      resourceVersion: versions.get("b") ?? "",
+    },
+    { type: "expect", key: { kind: "BGPPeer", name: "c" }, resourceVersion: versions.get("c") },
+  ]);
+  t.equal(result.type, "written");
+  const after = await datastore.list();
+  t.strictSame(
+    after.resources.map(({ metadata, spec }) => `${metadata.name} ${spec["asNumber"]}`),
+    ["a 5", "c 65001"],
+  );
+  t.strictSame(readdirSync(directory), ["many.yaml"]);
+});
