@@ -6,12 +6,16 @@ import type { AnyResource } from "../resources/schemas.ts";
 import { type Cluster, deriveCluster, type ResourceTables } from "./cluster.ts";
 import type { Derivation, SourceTable, Table, Value } from "./derive/derivation.ts";
 import { IncrementalDerivation } from "./derive/incremental-derivation.ts";
+import { deriveFelixSettings } from "./felix-settings.ts";
 import type { HostState, HostStateProblem } from "./host-state.ts";
+import { deriveNat } from "./nat.ts";
 import { addressesOf, routerIdOf } from "./node-view.ts";
 import { deriveOriginations } from "./originations.ts";
 import { deriveOwnBlocks, isAggregate } from "./own-blocks.ts";
 import { derivePeers } from "./peers.ts";
+import { derivePolicy } from "./policy.ts";
 import { derivePools } from "./pools.ts";
+import { deriveTunnels } from "./tunnels.ts";
 import { deriveWorkloads } from "./workloads.ts";
 
 export type CalcInput = { readonly nodeName: string; readonly resources: Iterable<AnyResource> };
@@ -87,10 +91,16 @@ function deriveHostState(cluster: Cluster): Value<HostState> {
   const peers = derivePeers(cluster, { workloads: workloads.local, blocks, pools });
   const speaker = deriveSpeaker(cluster, { states, peers: peers.configs });
   const listen = deriveListen(cluster);
+  const felix = deriveFelixSettings(cluster);
+  const policy = derivePolicy(cluster, { workloads, felix });
+  const nat = deriveNat(cluster, { workloads: workloads.local, felix });
+  const tunnels = deriveTunnels(cluster);
   const problems = deriveProblems(cluster, [
     ...workloads.problems,
     ...originations.problems,
     ...peers.problems,
+    ...policy.problems,
+    ...nat.problems,
   ]);
   return derivation.value("host state", (read) => ({
     nodeName: cluster.nodeName,
@@ -102,6 +112,9 @@ function deriveHostState(cluster: Cluster): Value<HostState> {
     staticRoutes: read.value(peers.staticRoutes),
     programsLearnedRoutes: read.value(config).programClusterRoutes !== "Disabled",
     routeMetric: read.value(routeMetric),
+    tunnels: read.value(tunnels),
+    policy: read.value(policy.policy),
+    nat: read.value(nat.nat),
     problems: read.value(problems),
   }));
 }

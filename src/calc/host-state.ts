@@ -5,6 +5,9 @@ import type {
 } from "../../protocol/speaker/speaker-config.ts";
 import type { IpAddress } from "../../protocol/types/ip-address.ts";
 import type { Prefix } from "../../protocol/types/prefix.ts";
+import type { HostNat } from "./nat-state.ts";
+import type { HostPolicy } from "./policy-state.ts";
+import type { HostTunnels } from "./tunnel-state.ts";
 
 /** What this host should be, computed from the cluster's resources and nothing else. Plain data: it can be cloned and compared. */
 export type HostState = {
@@ -24,6 +27,11 @@ export type HostState = {
   readonly programsLearnedRoutes: boolean;
   /** Kernel metric of learned routes, by family. */
   readonly routeMetric: { readonly ipv4: number; readonly ipv6: number };
+  /** Devices that carry packets between nodes, and the learned routes that go through them. */
+  readonly tunnels: HostTunnels;
+  /** Who may talk to this host's workloads. */
+  readonly policy: HostPolicy;
+  readonly nat: HostNat;
   readonly problems: readonly HostStateProblem[];
 };
 
