@@ -71,6 +71,14 @@ const datastore = z.discriminatedUnion("type", [
   etcd,
 ]);
 
+/** Docker on this host: network and IPAM drivers always, and the proxy of 2015 only where a port is named. */
+const docker = z.strictObject({
+  socket: absolutePath.default("/var/run/docker.sock"),
+  pluginFolder: absolutePath.default("/run/docker/plugins"),
+  /** On loopback. Whoever may use docker is root, so this is for root and group docker only. */
+  proxyPort: z.int().min(1).max(65_535).optional(),
+});
+
 const listen = z.strictObject({
   port: z.int().min(1).max(65_535).optional(),
   addresses: z.array(address).min(1).optional(),
@@ -100,6 +108,8 @@ export const agentConfigSchema = z.strictObject({
   networkNamespace: absolutePath.optional(),
   /** Takes the place of what the resources say about listening. */
   listen: listen.optional(),
+  /** Without it docker is none of this daemon's business. */
+  docker: docker.optional(),
 });
 
 /** Where the resources are, for people. */
