@@ -57,7 +57,7 @@ async function takeAddress(
   }
   // What cools down is nobody's, and whoever asks for it by its value knows what they do.
   const block = present ? free(found, [ordinal]) : found;
-  const secondary = attributesOf(request);
+  const secondary = attributesOf(request, now);
   const changed = allocate(block, [ordinal], { handle: request.handle, secondary });
   transaction.putBlock(changed);
   const assignment = assignmentAt(changed, ordinal, settings);

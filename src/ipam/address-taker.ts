@@ -132,7 +132,7 @@ export class AddressTaker {
       if (this.#mayTake(block, ordinal)) ordinals.push(ordinal);
     }
     if (ordinals.length === 0) return [];
-    const attributes = attributesOf(this.#request);
+    const attributes = attributesOf(this.#request, now);
     const { handle } = this.#request;
     const changed = allocate(block, ordinals, { handle, secondary: attributes });
     transaction.putBlock(changed);

@@ -14,6 +14,9 @@ export type AssignedTo = {
   readonly attributes?: Readonly<Record<string, string>>;
 };
 
+/** As attribute `type`: the address is held without an endpoint, as libnetwork's gateways are, and is never taken for leaked. */
+export const HELD_TYPE = "held";
+
 /** Asks for addresses that IPAM chooses: all of them or none. */
 export type AssignRequest = AssignedTo & {
   readonly ipv4Count?: number;

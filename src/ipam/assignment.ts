@@ -60,12 +60,12 @@ export function countInHandle(
   transaction.putHandle({ rest: {}, ...handle, id, counts });
 }
 
-/** Whom an address is for, as it stands in the block. */
-export function attributesOf({
-  host,
-  attributes,
-}: Pick<AssignRequest, "host" | "attributes">): Readonly<Record<string, string>> {
-  return { ...attributes, node: host };
+/** Whom an address is for and since when, as it stands in the block. */
+export function attributesOf(
+  { host, attributes }: Pick<AssignRequest, "host" | "attributes">,
+  now: number,
+): Readonly<Record<string, string>> {
+  return { timestamp: new Date(now).toISOString(), ...attributes, node: host };
 }
 
 function assignmentOf(

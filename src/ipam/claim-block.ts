@@ -36,12 +36,17 @@ export async function useAffinity(
   if (found === "unreadable") return undefined;
   if (found !== undefined && !isOwnedBy(found, host)) {
     transaction.deleteAffinity(owner, cidr);
+    transaction.expectBlock(cidr);
     return undefined;
   }
-  if (state !== "confirmed") transaction.putAffinity({ ...affinity, state: "confirmed" });
+  if (state !== "confirmed") {
+    transaction.putAffinity({ ...affinity, state: "confirmed" });
+    transaction.expectBlock(cidr);
+  }
   if (found !== undefined) return found;
   const block = newBlock(cidr, owner, now);
   transaction.putBlock(block);
+  transaction.expectAffinity(owner, cidr);
   return block;
 }
 
@@ -133,6 +138,7 @@ export async function giveUpBlock(
   }
   await transaction.affinity(owner, cidr);
   transaction.deleteAffinity(owner, cidr);
+  transaction.expectBlock(cidr);
   return "given up";
 }
 

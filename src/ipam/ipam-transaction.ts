@@ -31,6 +31,7 @@ export class IpamTransaction {
   /** As the objects were found; undefined for one that is not there. */
   readonly #found = new Map<string, Resource | undefined>();
   #changes = new Map<string, Change>();
+  readonly #expected = new Map<string, ResourceKey>();
   #guessed = false;
 
   constructor({
@@ -126,6 +127,24 @@ export class IpamTransaction {
 
   deleteHandle(id: string): void {
     this.#put(handleKey(id), undefined);
+  }
+
+  /** Writes only if the block, which must have been read, is then still as it was. */
+  expectBlock(cidr: Prefix): void {
+    this.#expected.set(formatKey(blockKey(cidr)), blockKey(cidr));
+  }
+
+  expectAffinity(owner: BlockOwner, cidr: Prefix): void {
+    this.#expected.set(formatKey(affinityKey(owner, cidr)), affinityKey(owner, cidr));
+  }
+
+  /** Of the object as it was found; undefined where there is none. */
+  versionOfHandle(id: string): string | undefined {
+    return this.#found.get(formatKey(handleKey(id)))?.metadata.resourceVersion;
+  }
+
+  versionOfAffinity(owner: BlockOwner, cidr: Prefix): string | undefined {
+    return this.#found.get(formatKey(affinityKey(owner, cidr)))?.metadata.resourceVersion;
   }
 
   /** What was changed so far; `restore` forgets what came after. */
@@ -230,6 +249,12 @@ export class IpamTransaction {
         const { resourceVersion = "" } = metadata;
         writes.push({ type: "delete", key, resourceVersion });
       }
+    }
+    if (writes.length === 0) return [];
+    for (const [text, key] of this.#expected) {
+      if (this.#changes.has(text)) continue;
+      const resourceVersion = this.#found.get(text)?.metadata.resourceVersion;
+      writes.push({ type: "expect", key, resourceVersion });
     }
     return writes;
   }

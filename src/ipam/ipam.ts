@@ -125,6 +125,11 @@ export class Ipam {
     });
   }
 
+  /** Carries a repair out that has looked at everything it means to change; alone, and on nothing that was read earlier. */
+  async repair<Result>(make: (planning: Planning) => Promise<Result>): Promise<Result> {
+    return this.#queue.run({ make, isAlone: true });
+  }
+
   /** Block by block: what is done stays done if a later block cannot be reached, and a second call does the rest. */
   async #releaseHandle(handle: string): Promise<ReleaseResult> {
     const { transaction } = await this.#read();

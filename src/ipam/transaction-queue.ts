@@ -20,6 +20,8 @@ export type Plan<Result> = {
   readonly make: (planning: Planning) => Promise<Result>;
   /** A result that should not be told before it was found with nothing but what was read just now: a refusal. */
   readonly isDoubtful?: (result: Result) => boolean;
+  /** Shares its transaction with no other plan, and is made of nothing but what is read for it. */
+  readonly isAlone?: true;
 };
 
 /** As often as Calico's client. */
@@ -46,7 +48,7 @@ export class TransactionQueue {
     const { promise, resolve, reject } = Promise.withResolvers<Result>();
     this.#waiting.push({
       tries: 0,
-      alone: false,
+      alone: plan.isAlone === true,
       make: async (planning) => {
         const result = await plan.make(planning);
         const doubtful = plan.isDoubtful?.(result) === true;
