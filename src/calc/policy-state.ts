@@ -1,4 +1,3 @@
-import type { IpAddress } from "../../protocol/types/ip-address.ts";
 import type { Prefix } from "../../protocol/types/prefix.ts";
 
 /** Who may talk to this host's workloads, and they to whom: policy as computed, before it is rendered. Plain data. */
@@ -12,12 +11,19 @@ export type HostPolicy = {
   readonly profiles: readonly ProfilePolicy[];
   /** The sets that rules refer to. */
   readonly sets: readonly AddressSet[];
-  /** Who may send encapsulated packets to this host: the nodes of the cluster. */
-  readonly tunnels: {
-    readonly ipip: boolean;
-    readonly vxlanPort?: number;
-    readonly nodes: readonly IpAddress[];
-  };
+  readonly tunnels: TunnelPolicy;
+};
+
+/** Encapsulated packets count as the cluster's own, so only its nodes may send them. */
+export type TunnelPolicy = {
+  /** Some pool uses IP-in-IP. */
+  readonly ipip: boolean;
+  /** Some pool uses VXLAN; its UDP port. */
+  readonly vxlanPort?: number;
+  /** Addresses of nodes, and others that are configured. */
+  readonly nodes: readonly Prefix[];
+  /** Workloads may encapsulate by themselves. */
+  readonly fromWorkloads: { readonly ipip: boolean; readonly vxlan: boolean };
 };
 
 /** One interface of this host behind which a workload lives. Profiles decide in their order; where none does: drop. */

@@ -25,6 +25,8 @@ export const ROUTE_PRIORITY_ANNOTATION = "tortie/route-priority";
 export type Workloads = {
   /** By endpoint ("default/web"): those of this host that have an interface of their own. */
   readonly local: Table<LocalWorkload>;
+  /** By address of the whole cluster, the endpoint that has it. */
+  readonly owners: Table<string>;
   readonly problems: readonly Table<{ readonly problems: readonly HostStateProblem[] }>[];
 };
 
@@ -59,7 +61,7 @@ export function deriveWorkloads({
       key,
     });
   });
-  return { local: derivation.table("local workloads", judged, local), problems: [judged] };
+  return { local: derivation.table("local workloads", judged, local), owners, problems: [judged] };
 }
 
 /** The addresses of an endpoint, without repeats, in the order written. */

@@ -31,6 +31,7 @@ export function workloadEndpoint(workload: {
   readonly host: string;
   readonly hostInterface: string;
   readonly addresses: readonly string[];
+  readonly profiles?: readonly string[];
 }): LabResource {
   const doubled = (part: string) => part.replaceAll("-", "--");
   return {
@@ -43,6 +44,8 @@ export function workloadEndpoint(workload: {
       workload: workload.name,
       endpoint: "eth0",
       interfaceName: workload.hostInterface,
+      // Without a profile nobody may talk to it.
+      profiles: workload.profiles ?? ["projectcalico-default-allow"],
       ipNetworks: workload.addresses.map(
         (address) => `${address}/${address.includes(":") ? 128 : 32}`,
       ),

@@ -131,12 +131,12 @@ function connectionStates() {
 
 /** A workload that encapsulates could put packets past the rules of other hosts, which take them for their peers'. */
 function encapsulationRules(family: NftFamily, { tunnels }: HostPolicy): readonly NftRule[] {
-  const { ipip, vxlanPort } = tunnels;
+  const { ipip, vxlanPort, fromWorkloads } = tunnels;
   return [
-    ...(ipip && family === "ip"
+    ...(ipip && !fromWorkloads.ipip && family === "ip"
       ? [rule("IPIP from a workload", protocolIs(PROTOCOL.ipip), ...COUNTED_DROP)]
       : []),
-    ...(vxlanPort === undefined
+    ...(vxlanPort === undefined || fromWorkloads.vxlan
       ? []
       : [
           rule(

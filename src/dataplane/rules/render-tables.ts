@@ -11,7 +11,6 @@
  *   nat               published ports, hairpin, outgoing
  */
 
-import { ipVersion } from "../../../protocol/types/ip-address.ts";
 import type { HostNat } from "../../calc/nat-state.ts";
 import type { HostPolicy } from "../../calc/policy-state.ts";
 import type {
@@ -32,7 +31,6 @@ import { loopbackOf, renderNatChains } from "./nat-chains.ts";
 import { SetBuilder } from "./set-builder.ts";
 import {
   ACCEPT,
-  addressElement,
   COUNTED_DROP,
   differs,
   equals,
@@ -68,7 +66,7 @@ export function rulesBeforeSync(interfacePrefixes: readonly string[]): HostRules
       endpoints: [],
       profiles: [],
       sets: [],
-      tunnels: { ipip: false, nodes: [] },
+      tunnels: { ipip: false, nodes: [], fromWorkloads: { ipip: false, vxlan: false } },
     },
     nat: { outgoing: { sources: [], exempt: [], addresses: {} }, hostPorts: [] },
   };
@@ -176,9 +174,7 @@ function tunnelRules(
     );
   }
   if (rules.length === 0) return [];
-  const version = family === "ip" ? 4 : 6;
-  const elements = nodes.filter((node) => ipVersion(node) === version).map(addressElement);
-  sets.add({ name: NODES, key: ["saddr"], elements });
+  sets.prefixes(NODES, nodes);
   return rules;
 }
 

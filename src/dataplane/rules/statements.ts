@@ -1,6 +1,4 @@
-import { type IpAddress, ipAddressToBytes } from "../../../protocol/types/ip-address.ts";
 import type {
-  NftElement,
   NftFamily,
   NftField,
   NftRule,
@@ -81,10 +79,6 @@ export function portKey(port: number): Uint8Array {
 /** The parts of a concatenated key, each padded to whole words. */
 export function concatenate(...parts: readonly Uint8Array[]): Uint8Array {
   return Buffer.concat(parts.map((part) => Buffer.concat([part, Buffer.alloc(-part.length & 3)])));
-}
-
-export function addressElement(address: IpAddress): NftElement {
-  return { key: ipAddressToBytes(address) };
 }
 
 export function versionOf(family: NftFamily): 4 | 6 {

@@ -48,13 +48,20 @@ export function peer(name: string, spec: object): AnyResource {
 }
 
 export function workload(name: string, spec: object, metadata: object = {}): AnyResource {
-  const whole = { node: "a", interfaceName: `cali-${name}`.slice(0, 15), ...spec };
+  const profiles = ["projectcalico-default-allow"];
+  const whole = { node: "a", interfaceName: `cali-${name}`.slice(0, 15), profiles, ...spec };
   return resource("WorkloadEndpoint", name, whole, metadata);
 }
 
 export function stateOf(nodeName: string, ...resources: readonly AnyResource[]): HostState {
-  return computeHostState({ nodeName, resources });
+  return computeHostState({ nodeName, resources: [OPEN_PROFILE, ...resources] });
 }
+
+/** Of every workload here, so that nothing is said of a workload to which nobody may talk. */
+const OPEN_PROFILE = resource("Profile", "open", {
+  ingress: [{ action: "Allow" }],
+  egress: [{ action: "Allow" }],
+});
 
 /** One line a peering: name, origin, address and port, AS numbers, source, who opens, families. */
 export function describe(peerConfig: PeerConfig): string {
