@@ -206,16 +206,16 @@ function matchesSet(
 /** A prefix of another family matches no condition on prefixes, whatever the operator. */
 function matchesPrefix(prefix: CompiledPrefix, words: Uint32Array, length: number): boolean {
   if (prefix.words.length !== words.length) return false;
-  if (length < prefix.minLength || length > prefix.maxLength) return false;
+  const bounded = length >= prefix.minLength && length <= prefix.maxLength;
   switch (prefix.operator) {
     case "equal":
-      return isEqual(prefix, words, length);
+      return bounded && isEqual(prefix, words, length);
     case "notEqual":
-      return !isEqual(prefix, words, length);
+      return !(bounded && isEqual(prefix, words, length));
     case "in":
-      return isIn(prefix, words, length);
+      return bounded && isIn(prefix, words, length);
     case "notIn":
-      return !isIn(prefix, words, length);
+      return !(bounded && isIn(prefix, words, length));
     default:
       return unreachable(prefix.operator);
   }

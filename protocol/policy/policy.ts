@@ -24,7 +24,10 @@ export type PolicyRule = {
 export type PolicyMatch = {
   /** Routes of this family only. A policy serves both families of a session, and a BGPFilter has rules for each. */
   readonly family?: Family;
-  /** Prefix relation as in Calico's BGPFilter; bounds are those of the route's prefix length, both included. */
+  /**
+   * Prefix relation as in Calico's BGPFilter. Bounds are those of the route's prefix length, both included; they belong to what
+   * the operator asks for, so "notIn" with bounds is true of what lies inside with another length.
+   */
   readonly prefix?: {
     readonly cidr: Prefix;
     readonly operator: "equal" | "notEqual" | "in" | "notIn";

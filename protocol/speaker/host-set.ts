@@ -6,30 +6,33 @@ export class HostSet {
   /** IPv6 by a sum of its words; the few that share a sum stand in one list. */
   readonly #ipv6 = new Map<number, Uint32Array[]>();
 
-  constructor(addresses: Iterable<IpAddress>) {
-    for (const address of addresses) this.#add(wordsOf(address));
+  add(address: IpAddress): void {
+    const words = wordsOf(address);
+    if (words.length === 1) this.#ipv4.add(words[0] as number);
+    else this.#ipv6.set(sum(words), [...(this.#ipv6.get(sum(words)) ?? []), words]);
+  }
+
+  delete(address: IpAddress): void {
+    const words = wordsOf(address);
+    if (words.length === 1) {
+      this.#ipv4.delete(words[0] as number);
+      return;
+    }
+    const others = this.#ipv6.get(sum(words))?.filter((other) => !sameWords(other, words));
+    if (others?.length) this.#ipv6.set(sum(words), others);
+    else this.#ipv6.delete(sum(words));
   }
 
   /** True when the host prefix (one word for IPv4, four for IPv6) is in the set. */
   hasWords(words: Uint32Array, length: number): boolean {
     if (length === 32) return this.#ipv4.has(words[0] as number);
     if (length !== 128 || this.#ipv6.size === 0) return false;
-    return (
-      this.#ipv6.get(sum(words))?.some((other) => {
-        return (
-          other[0] === words[0] &&
-          other[1] === words[1] &&
-          other[2] === words[2] &&
-          other[3] === words[3]
-        );
-      }) ?? false
-    );
+    return this.#ipv6.get(sum(words))?.some((other) => sameWords(other, words)) ?? false;
   }
+}
 
-  #add(words: Uint32Array): void {
-    if (words.length === 1) this.#ipv4.add(words[0] as number);
-    else this.#ipv6.set(sum(words), [...(this.#ipv6.get(sum(words)) ?? []), words]);
-  }
+function sameWords(a: Uint32Array, b: Uint32Array): boolean {
+  return a[0] === b[0] && a[1] === b[1] && a[2] === b[2] && a[3] === b[3];
 }
 
 /** An address as 32-bit words: one for IPv4, four for IPv6. */

@@ -5,43 +5,55 @@ import type { SpeakerConfig } from "./speaker-config.ts";
 
 type ScopeConfig = Pick<SpeakerConfig, "ownAddresses" | "localWorkloads" | "nodeAddresses">;
 
-/** The addresses that import checks know by name, for all peers of a speaker. */
+/**
+ * The addresses that import checks know by name, for all peers of a speaker. It is one object for its whole life and changes in
+ * place: among thousands of nodes, one that comes must not cost what all of them cost.
+ */
 export class ImportScope {
-  readonly own: HostSet;
-  readonly workloads: HostSet;
-  readonly nodes: HostSet;
-  /** "own 10.0.0.1": an address with its kind, because a kind that changes is a change. */
-  readonly #entries: ReadonlySet<string>;
+  readonly own = new HostSet();
+  readonly workloads = new HostSet();
+  readonly nodes = new HostSet();
+  #config: ScopeConfig = { ownAddresses: [], localWorkloads: [], nodeAddresses: [] };
 
   constructor(config: ScopeConfig) {
-    const workloads = config.localWorkloads.filter(isHost).map(prefixAddress);
-    this.own = new HostSet(config.ownAddresses);
-    this.workloads = new HostSet(workloads);
-    this.nodes = new HostSet(config.nodeAddresses);
-    this.#entries = new Set([
-      ...config.ownAddresses.map(tagged("own")),
-      ...workloads.map(tagged("workload")),
-      ...config.nodeAddresses.map(tagged("node")),
-    ]);
+    this.update(config);
   }
 
-  /** Addresses that another scope judges differently: routes to them, or through them, must be judged again. */
-  difference(other: ImportScope): readonly IpAddress[] {
-    const changed = new Set<IpAddress>();
-    for (const entry of this.#entries) if (!other.#entries.has(entry)) changed.add(bare(entry));
-    for (const entry of other.#entries) if (!this.#entries.has(entry)) changed.add(bare(entry));
-    return [...changed];
+  /** Answers the addresses that are judged differently now: routes to them, or through them, must be judged again. */
+  update(config: ScopeConfig): readonly IpAddress[] {
+    const before = this.#config;
+    this.#config = config;
+    return [
+      ...new Set([
+        ...updated(this.own, before.ownAddresses, config.ownAddresses),
+        ...updated(this.nodes, before.nodeAddresses, config.nodeAddresses),
+        ...(before.localWorkloads === config.localWorkloads
+          ? []
+          : updated(this.workloads, hosts(before.localWorkloads), hosts(config.localWorkloads))),
+      ]),
+    ];
   }
+}
+
+/** Brings the set from one list to the other; answers what differs. */
+function updated(
+  set: HostSet,
+  before: readonly IpAddress[],
+  after: readonly IpAddress[],
+): readonly IpAddress[] {
+  if (before === after) return [];
+  const [was, will] = [new Set(before), new Set(after)];
+  const gone = [...was].filter((address) => !will.has(address));
+  const come = [...will].filter((address) => !was.has(address));
+  for (const address of gone) set.delete(address);
+  for (const address of come) set.add(address);
+  return [...gone, ...come];
+}
+
+function hosts(prefixes: readonly Prefix[]): readonly IpAddress[] {
+  return prefixes.filter(isHost).map(prefixAddress);
 }
 
 function isHost(prefix: Prefix): boolean {
   return prefix.endsWith(prefix.includes(":") ? "/128" : "/32");
-}
-
-function tagged(kind: string): (address: IpAddress) => string {
-  return (address) => `${kind} ${address}`;
-}
-
-function bare(entry: string): IpAddress {
-  return entry.slice(entry.indexOf(" ") + 1) as IpAddress;
 }

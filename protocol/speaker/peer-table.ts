@@ -2,7 +2,6 @@ import { CeaseSubcode, cease } from "../session/notification.ts";
 import type { Instant } from "../types/instant.ts";
 import type { IpAddress } from "../types/ip-address.ts";
 import { hostPrefix, prefixFamily } from "../types/prefix.ts";
-import { ImportScope } from "./import-scope.ts";
 import { Peer } from "./peer.ts";
 import { effectOnAll, sameContent } from "./peer-change.ts";
 import type { SpeakerConfig } from "./speaker-config.ts";
@@ -173,15 +172,14 @@ export class PeerTable {
       this.#context.rib.configure(after.decision);
       for (const { family } of this.#context.rib.families()) this.#context.touched.add(family);
     }
-    const scope = new ImportScope(after);
-    const moved = this.#context.scope.difference(scope);
-    this.#context.scope = scope;
+    const moved = this.#context.scope.update(after);
     const effect = effectOnAll(before, after);
-    if (effect === "none" && moved.length === 0) return;
-    for (const peer of this) peer.speakerChanged();
     if (effect === "none") {
       for (const peer of this.#concerned(moved)) peer.routes.rejudge();
-    } else for (const peer of this) peer.speakerEffect(effect);
+      return;
+    }
+    for (const peer of this) peer.speakerChanged();
+    for (const peer of this) peer.speakerEffect(effect);
   }
 
   /** Peers that have announced one of these addresses: only their routes can be judged otherwise now. */

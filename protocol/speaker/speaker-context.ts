@@ -32,7 +32,7 @@ export class SpeakerContext {
   /** We are stopping: the tables stay as they are, so that no reader takes routes out of the kernel. */
   frozen = false;
   config: SpeakerConfig;
-  scope: ImportScope;
+  readonly scope: ImportScope;
   /** Present when this start is a graceful restart. */
   selection: SelectionDeferral | undefined;
 

@@ -5,6 +5,7 @@ import { Rib } from "../../protocol/rib/rib.ts";
 import { originatedSet } from "../../protocol/speaker/originations.ts";
 import type { Origination, PeerConfig } from "../../protocol/speaker/speaker-config.ts";
 import { type Prefix, prefixFamily } from "../../protocol/types/prefix.ts";
+import { type AttributeSet, decodeAttributeSet } from "../../protocol/wire/attribute-set.ts";
 
 /** What a host would tell its peers of its own routes, as its configuration has it, without a session. */
 export class Announcements {
@@ -34,5 +35,15 @@ export class Announcements {
     }
     policy.close();
     return told;
+  }
+
+  /** The same with the attributes themselves. What the session's kind adds or takes away (AS_PATH, LOCAL_PREF) is not in them. */
+  attributesTo(
+    peer: PeerConfig,
+    originations: readonly Origination[],
+  ): ReadonlyMap<Prefix, AttributeSet> {
+    const sets = this.#rib.attributeSets;
+    const told = [...this.to(peer, originations)];
+    return new Map(told.map(([prefix, set]) => [prefix, decodeAttributeSet(sets.octets(set))]));
   }
 }

@@ -9,11 +9,15 @@ export function share<T>(before: T | undefined, after: T): T {
   return after;
 }
 
+/** A member that has only moved stays what it is; a new one takes what it can from the one that stood in its place. */
 function shareList(before: readonly unknown[], after: readonly unknown[]): readonly unknown[] {
+  let known: Set<unknown> | undefined;
   let out: unknown[] | undefined;
   let same = before.length === after.length;
   for (let i = 0; i < after.length; i++) {
-    const shared = share(before[i], after[i]);
+    if (before[i] === after[i]) continue;
+    known ??= new Set(before);
+    const shared = known.has(after[i]) ? after[i] : share(before[i], after[i]);
     same &&= shared === before[i];
     if (shared === after[i]) continue;
     out ??= [...after];
