@@ -16,6 +16,7 @@ const entries: { readonly [name: string]: string } = {
   tortie: "src/cli/main.ts",
   tortied: "src/agent/main.ts",
   "route-worker": "src/dataplane/route-worker.ts",
+  "link-worker": "src/workload/link-worker.ts",
 };
 
 /** CommonJS packages inside an ESM bundle (pino, commander) call require for Node's own modules. */

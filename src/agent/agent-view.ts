@@ -37,6 +37,10 @@ export function apiSourceOf(agent: Agent): ApiSource {
         .filter((resource) => resource.kind === kind)
         .map((resource) => withoutPasswords(resource)),
     kernel: () => agent.kernel.report(),
+    workloads: () => {
+      refuseWhileStopping(agent);
+      return agent.workloads.acts();
+    },
     events: (query) =>
       agent.log.recent(query).map((event) => ({ ...event, at: event.at.toISOString() })),
     metrics: () =>

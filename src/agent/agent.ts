@@ -25,10 +25,12 @@ import { warmThreadPool } from "../kernel/native/network-namespace.ts";
 import { inSpareTime } from "../lib/spare-time.ts";
 import { version } from "../lib/version.ts";
 import { type AgentConfig, storeLocation } from "./agent-config.ts";
+import { AgentDocker } from "./agent-docker.ts";
 import { apiSourceOf } from "./agent-view.ts";
+import { AgentWorkloads } from "./agent-workloads.ts";
 import { EventLog, type LogDestination } from "./event-log.ts";
 import { type HeldPeers, holdPeers } from "./held-peers.ts";
-import { followHost, type HostFollowerReport } from "./host-follower.ts";
+import { followHost, type HostFollowerReport, type HostStateSource } from "./host-follower.ts";
 import { KernelLink, type KernelReady } from "./kernel-link.ts";
 import { openDatastore } from "./open-datastore.ts";
 import { PeersUp } from "./peers-up.ts";
@@ -61,6 +63,8 @@ export class Agent {
   readonly speaker: Speaker;
   readonly driver: BgpDriver;
   readonly kernel: KernelLink;
+  readonly workloads: AgentWorkloads;
+  readonly #docker: AgentDocker;
   readonly startedAt = new Date();
   readonly #options: AgentOptions;
   readonly #state: StateDirectory;
@@ -74,6 +78,7 @@ export class Agent {
   #kernelReady: KernelReady | undefined;
   #restarting: SpeakerConfig["gracefulRestart"];
   #host: HostState | undefined;
+  #hostSource: HostStateSource = "datastore";
   #report: HostFollowerReport = { resources: new Map(), problems: [], state: "syncing" };
   #ownAddresses: readonly IpAddress[] = [];
   /** Originations that wait for their interface. */
@@ -102,6 +107,12 @@ export class Agent {
     this.driver = this.#makeDriver();
     this.kernel = this.#makeKernel();
     this.#datastore = openDatastore(config);
+    this.workloads = new AgentWorkloads({
+      agent: this,
+      datastore: this.#datastore,
+      originate: () => this.#originate(),
+    });
+    this.#docker = new AgentDocker({ agent: this, datastore: this.#datastore });
   }
 
   /** Starts everything and resolves when the API answers; sessions come up when they can. */
@@ -115,6 +126,7 @@ export class Agent {
     });
     await agent.#serve();
     agent.#follow();
+    agent.#docker.start();
     agent.#rehearse();
     return agent;
   }
@@ -177,11 +189,13 @@ export class Agent {
     clearTimeout(this.#kernelTimer);
     this.#endRehearsal?.();
     this.#abort.abort();
+    await this.#docker.close();
     this.#peersUp.freeze();
     await this.driver.stop(mode, message);
     await withinTime(this.kernel.stop({ cleanup }), KERNEL_STOP_MILLISECONDS);
     if (mode === "shutdown") this.#state.forgetPeersUp();
     await this.#api?.close();
+    await this.workloads.close();
     await this.#datastore.close();
     this.log.log("info", "agent.stopped");
     this.log.flush();
@@ -228,7 +242,10 @@ export class Agent {
       onForgotten: () => this.driver.restartBestRoutes(),
       onNextHops: ({ nextHops }) => this.driver.feed({ type: "nextHopChanged", nextHops }),
       onInterfaceDown: (message) => this.driver.feed(message),
-      onInterfaces: () => this.#originate(),
+      onInterfaces: () => {
+        this.#originate();
+        this.workloads.changed();
+      },
       onOwnAddresses: (addresses) => {
         this.#ownAddresses = addresses;
         this.#configureSpeaker();
@@ -252,7 +269,7 @@ export class Agent {
       storeName: storeLocation(this.config),
       signal: this.#abort.signal,
       lastKnownGood: () => this.#state.lastKnownGood(nodeName),
-      onHostState: (host) => this.#onHostState(host),
+      onHostState: (host, source) => this.#onHostState(host, source),
       onReport: (report) => this.#onReport(report),
       onError: (error) => this.log.log("error", "config.failed", { error: error.stack }),
     }).catch((error: unknown) =>
@@ -272,8 +289,9 @@ export class Agent {
     this.#endRehearsal = inSpareTime({ step: () => rehearsal.step(), isBusy });
   }
 
-  #onHostState(host: HostState): void {
+  #onHostState(host: HostState, source: HostStateSource): void {
     this.#host = host;
+    this.#hostSource = source;
     this.#configuredAt = new Date();
     this.log.log("info", "config.applied", {
       peers: host.speaker.peers.length,
@@ -281,16 +299,20 @@ export class Agent {
       workloads: host.workloads.length,
       problems: host.problems,
     });
+    // What is gone is withdrawn before its route goes; what is new is announced when the kernel has its route.
+    this.#originate();
     this.kernel.installLocal(host);
     this.#configureSpeaker();
-    this.#originate();
+    this.workloads.changed();
   }
 
-  /** Workloads whose interface is there; before the kernel's first report nobody knows, and nothing is said. */
+  /** Workloads that this host delivers to; before the kernel's first report nobody knows, and nothing is said. */
   #originate(): void {
-    const { interfaces } = this.kernel;
-    if (this.#host === undefined || interfaces === undefined) return;
-    const routes = presentOriginations(this.#host, interfaces);
+    const { readyWorkloads } = this.kernel;
+    if (this.#host === undefined || readyWorkloads === undefined) return;
+    const { withdrawn } = this.workloads;
+    const ready = new Set([...readyWorkloads].filter((name) => !withdrawn.has(name)));
+    const routes = presentOriginations(this.#host, ready, this.#hostSource);
     const absent = this.#host.originations.length - routes.length;
     if (absent !== this.#absent) this.log.log("info", "workloads.absent", { count: absent });
     this.#absent = absent;
@@ -314,6 +336,7 @@ export class Agent {
         message,
       });
     }
+    this.workloads.changed();
     if (report.state !== "in-sync") return;
     if (this.#host !== undefined) this.#state.rememberHostState(this.#host);
     for (const family of this.#pendingSweeps) this.#sweep(family);

@@ -28,7 +28,7 @@ export type KernelLinkOptions = {
   readonly onForgotten: () => void;
   readonly onNextHops: (message: FromRouteWorker & { readonly type: "nextHops" }) => void;
   readonly onInterfaceDown: (message: FromRouteWorker & { readonly type: "interfaceDown" }) => void;
-  /** Interfaces of this host came, went or changed. */
+  /** Interfaces of this host came, went or changed, or the workloads that it delivers to. */
   readonly onInterfaces: () => void;
   /** Addresses of this host changed. */
   readonly onOwnAddresses: (addresses: readonly IpAddress[]) => void;
@@ -55,6 +55,9 @@ export class KernelLink {
   #detail: string | undefined;
   #status = NOTHING_YET;
   #interfaces: readonly InterfaceState[] | undefined;
+  #readyWorkloads: Set<string> | undefined;
+  /** A new worker tells everything anew; until then its predecessor's word counts, because the routes stayed. */
+  #readyWorkloadsAreOld = false;
   #wasReady = false;
   #programsLearned = true;
   #batchesUnderWay = 0;
@@ -114,6 +117,11 @@ export class KernelLink {
     return this.#interfaces;
   }
 
+  /** Interfaces of workloads whose routes are in the kernel; undefined before the worker's first word. */
+  get readyWorkloads(): ReadonlySet<string> | undefined {
+    return this.#readyWorkloads;
+  }
+
   trackNextHops(nextHops: readonly IpAddress[]): void {
     this.#client.post({ type: "trackNextHops", nextHops });
   }
@@ -143,6 +151,9 @@ export class KernelLink {
       case "nextHops":
         this.#options.onNextHops(message);
         break;
+      case "workloads":
+        this.#onWorkloads(message);
+        break;
       case "links":
         this.#interfaces = message.interfaces;
         this.#options.onOwnAddresses(addressesOf(message.interfaces));
@@ -169,10 +180,20 @@ export class KernelLink {
     }
   }
 
+  #onWorkloads({ ready, lost }: FromRouteWorker & { readonly type: "workloads" }): void {
+    const known = this.#readyWorkloadsAreOld ? undefined : this.#readyWorkloads;
+    this.#readyWorkloadsAreOld = false;
+    const now = new Set([...(known ?? []), ...ready]);
+    for (const name of lost) now.delete(name);
+    this.#readyWorkloads = now;
+    this.#options.onInterfaces();
+  }
+
   #onReady({ preserved, ownAddresses }: FromRouteWorker & { readonly type: "ready" }): void {
     this.#state = "running";
     this.#detail = undefined;
     this.#batchesUnderWay = 0;
+    this.#readyWorkloadsAreOld = true;
     this.#options.onOwnAddresses(ownAddresses);
     if (!this.#wasReady) this.#options.onReady({ preserved });
     else if (this.#programsLearned) this.#options.onForgotten();

@@ -21,6 +21,9 @@ const STATUS: { readonly [code in ApiErrorDetail["code"]]: number } = {
   "not-found": 404,
   "method-not-allowed": 405,
   "too-large": 413,
+  conflict: 409,
+  exhausted: 409,
+  kernel: 500,
   internal: 500,
   "not-ready": 503,
 };

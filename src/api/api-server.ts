@@ -12,7 +12,8 @@ import { type ApiRequest, ENDPOINTS, type Endpoint } from "./endpoints.ts";
 /** Who may act besides root. */
 export const ACTING_GROUP = "tortie";
 
-const LONGEST_BODY = 64 * 1024;
+/** A collection of garbage names every container that lives. */
+const LONGEST_BODY = 1 << 20;
 /** A connection that says nothing for this long is closed. */
 const IDLE_MILLISECONDS = 30_000;
 const MOST_CONNECTIONS = 256;
@@ -75,7 +76,7 @@ export class ApiServer {
       const body = endpoint.method === "POST" ? await readJson(request) : undefined;
       const query = Object.fromEntries(url.searchParams);
       const apiRequest: ApiRequest = { parameters, query, body };
-      send(response, 200, endpoint.answer(apiRequest, this.#options.source));
+      send(response, 200, await endpoint.answer(apiRequest, this.#options.source));
     } catch (error) {
       this.#refuse(response, error);
     }

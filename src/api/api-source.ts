@@ -1,5 +1,6 @@
 import type { RoutePage, RouteQuery } from "../../protocol/speaker/speaker-snapshot.ts";
 import type { Resource } from "../resources/resource.ts";
+import type { Workloads } from "../workload/workloads.ts";
 import type {
   EventReport,
   KernelReport,
@@ -17,6 +18,8 @@ export type ApiSource = {
   readonly resources: (kind: string) => readonly Resource[];
   readonly kernel: () => KernelReport | undefined;
   readonly events: (query: EventQuery) => readonly EventReport[];
+  /** Throws ApiError "not-ready" before the datastore was read. */
+  readonly workloads: () => Workloads;
   /** OpenMetrics text. */
   readonly metrics: () => string;
   readonly resetPeer: (peer: string, message: string | undefined) => void;

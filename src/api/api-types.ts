@@ -171,6 +171,23 @@ export type EventReport = {
   readonly fields: { readonly [field: string]: unknown };
 };
 
+/** One endpoint of this host. */
+export type WorkloadReport = {
+  readonly name: string;
+  readonly namespace: string;
+  readonly orchestrator: string;
+  readonly workload: string;
+  readonly endpoint: string;
+  readonly interface: string;
+  readonly addresses: readonly string[];
+  readonly profiles: readonly string[];
+  /** "ready": this host delivers to it and announces it. */
+  readonly state: "ready" | "waiting" | "no-interface";
+  readonly problems: readonly string[];
+};
+
+export type WorkloadList = List<"WorkloadList", WorkloadReport>;
+
 export type PeerList = List<"PeerList", PeerReport>;
 export type RouteList = List<"RouteList", RouteReport>;
 export type EventList = List<"EventList", EventReport>;
@@ -199,6 +216,12 @@ export type ApiErrorDetail = {
     | "method-not-allowed"
     | "not-ready"
     | "too-large"
+    /** It belongs to another. */
+    | "conflict"
+    /** There is none left to give. */
+    | "exhausted"
+    /** The kernel refused. */
+    | "kernel"
     | "internal";
   readonly what: string;
   readonly cause?: string;

@@ -12,7 +12,15 @@ import { findKind, KINDS } from "../resources/kinds.ts";
 import { ApiError } from "./api-error.ts";
 import type { ApiSource } from "./api-source.ts";
 import { API_VERSION, type Done, type ExplainReport, type PeerReport } from "./api-types.ts";
+import { badRequest, parse } from "./parse-request.ts";
 import { routeReport } from "./reports.ts";
+import {
+  addWorkload,
+  checkWorkload,
+  collectWorkloads,
+  listWorkloads,
+  removeWorkload,
+} from "./workload-endpoints.ts";
 
 /** One row of the API: what it is called, who may call it, and what it answers. */
 export type Endpoint = {
@@ -21,7 +29,10 @@ export type Endpoint = {
   readonly path: string;
   /** An act is for root and the group `tortie`; everything else is for everyone. */
   readonly act: boolean;
-  readonly answer: (request: ApiRequest, source: ApiSource) => object | string;
+  readonly answer: (
+    request: ApiRequest,
+    source: ApiSource,
+  ) => object | string | Promise<object | string>;
 };
 
 export type ApiRequest = {
@@ -46,9 +57,14 @@ export const ENDPOINTS: readonly Endpoint[] = [
   ),
   read("/v1/kernel", (_, source) => kernel(source)),
   read("/v1/events", ({ query }, source) => list("EventList", source.events(eventQuery(query)))),
+  read("/v1/workloads", (_, source) => listWorkloads(source)),
   read("/metrics", (_, source) => source.metrics()),
   act("/v1/peers/:name/reset", (request, source) => resetPeer(request, source)),
   act("/v1/peers/:name/refresh", (request, source) => refreshPeer(request, source)),
+  act("/v1/workloads", ({ body }, source) => addWorkload(body, source)),
+  act("/v1/workloads/remove", ({ body }, source) => removeWorkload(body, source)),
+  act("/v1/workloads/check", ({ body }, source) => checkWorkload(body, source)),
+  act("/v1/workloads/gc", ({ body }, source) => collectWorkloads(body, source)),
   act("/v1/stop", ({ body }, source) => stop(body, source)),
 ];
 
@@ -239,18 +255,4 @@ function stop(body: unknown, source: ApiSource): Done {
 
 function done(did: string): Done {
   return { apiVersion: API_VERSION, kind: "Done", did };
-}
-
-/** A body or query that is not there counts as empty. */
-function parse<Schema extends z.ZodType>(schema: Schema, input: unknown): z.output<Schema> {
-  const result = schema.safeParse(input ?? {});
-  if (result.success) return result.data;
-  const issues = result.error.issues.map(({ path, message }) =>
-    path.length === 0 ? message : `${path.join(".")}: ${message}`,
-  );
-  throw badRequest(issues.join("; "));
-}
-
-function badRequest(what: string, fix?: string): ApiError {
-  return new ApiError({ code: "bad-request", what, ...(fix !== undefined && { fix }) });
 }

@@ -15,8 +15,9 @@ import { SysctlDriver } from "../kernel/sysctl-driver.ts";
 import { BestRoutes } from "./best-routes.ts";
 import { NextHopFeed } from "./next-hop-feed.ts";
 import { NextHopResolver } from "./next-hop-resolver.ts";
-import { ownResolvingRoutes, ownRoutes, staticGateways } from "./own-routes.ts";
+import { metricOf, ownResolvingRoutes, ownRoutes, staticGateways } from "./own-routes.ts";
 import { ProgressReport, type RouteSpeed } from "./progress-report.ts";
+import { ReadyWorkloads } from "./ready-workloads.ts";
 import type {
   FromRouteWorker,
   LocalDataplane,
@@ -62,6 +63,7 @@ export class Dataplane {
   readonly #reports: WorkerReports;
   readonly #bestRoutes: BestRoutes;
   readonly #workloads: WorkloadInterfaces;
+  readonly #ready = new ReadyWorkloads();
   readonly #progress = new ProgressReport((speed) => this.#report(speed));
   readonly #auditTimer: NodeJS.Timeout;
 
@@ -214,6 +216,7 @@ export class Dataplane {
     for (const down of this.#feed.loadLinks(this.#hostSocket)) this.#reports.interfaceDown(down);
     this.#feed.loadRoutes(this.#hostSocket);
     this.#driver.audit();
+    this.#workloads.audit();
     this.#resolutionIsDirty = true;
     this.#localIsDirty = true;
     this.#linksAreNews = true;
@@ -237,6 +240,18 @@ export class Dataplane {
     const progress = this.#driver.apply({ maxRoutes: SLICE_ROUTES });
     this.#progress.applied(progress);
     if (progress.remaining > 0) this.#wake();
+    this.#reportReady();
+  }
+
+  /** Which workloads this host delivers to: only they may be announced. */
+  #reportReady(): void {
+    const local = this.#local;
+    if (local === undefined) return;
+    const change = this.#ready.update(this.#workloads.routes().reachable, {
+      isInstalled: (prefix) => this.#driver.isInstalled(prefix, metricOf(local, prefix)),
+      nameOf: (index) => this.#links.byIndex(index)?.name,
+    });
+    if (change !== undefined) this.#send({ type: "workloads", ...change });
   }
 
   /** Reads others' routes again, soon but not all the time: with a million routes a dump takes a second. */

@@ -46,6 +46,12 @@ export type FromRouteWorker =
       readonly ownAddresses: readonly IpAddress[];
     }
   | { readonly type: "nextHops"; readonly nextHops: readonly NextHopState[] }
+  /** Interfaces of workloads that this host delivers to from now on, and those that it does not any more; the first says all. */
+  | {
+      readonly type: "workloads";
+      readonly ready: readonly string[];
+      readonly lost: readonly string[];
+    }
   | { readonly type: "links"; readonly interfaces: readonly InterfaceState[] }
   | {
       readonly type: "interfaceDown";

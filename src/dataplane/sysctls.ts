@@ -14,7 +14,9 @@ export function desiredSysctls(host: SysctlHost, read: ReadSysctl): SysctlSettin
     }
   }
   settings.push(...reversePathSettings(host, read));
-  for (const workload of host.workloads) settings.push(...workloadSettings(workload));
+  for (const workload of host.workloads) {
+    if (!host.settled?.has(workload)) settings.push(...workloadSettings(workload));
+  }
   if (host.forwarding.ipv4) wish("net/ipv4/ip_forward", "1");
   if (host.forwarding.ipv6) wish("net/ipv6/conf/all/forwarding", "1");
   return settings;
@@ -24,6 +26,8 @@ export function desiredSysctls(host: SysctlHost, read: ReadSysctl): SysctlSettin
 export type SysctlHost = {
   readonly interfaces: readonly string[];
   readonly workloads: readonly string[];
+  /** Workloads whose own parameters were set already. */
+  readonly settled?: ReadonlySet<string>;
   /** Interfaces over which next hops or default routes are reached. */
   readonly uplinks: readonly string[];
   readonly forwarding: { readonly ipv4: boolean; readonly ipv6: boolean };
@@ -51,7 +55,9 @@ function reversePathSettings(host: SysctlHost, read: ReadSysctl): SysctlSetting[
   for (const name of looseForAll ? [] : uplinks) {
     settings.push({ path: reversePath(name), value: "2" });
   }
-  for (const name of workloads) settings.push({ path: reversePath(name), value: "1" });
+  for (const name of workloads) {
+    if (!host.settled?.has(name)) settings.push({ path: reversePath(name), value: "1" });
+  }
   if (looseForAll) settings.push({ path: reversePath("all"), value: "0" });
   return settings;
 }

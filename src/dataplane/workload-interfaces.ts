@@ -40,6 +40,9 @@ export class WorkloadInterfaces {
   readonly #addressDriver: AddressDriver;
   readonly #protocol: number;
   #workloads: LocalDataplane["workloads"] = [];
+  /** Interfaces, by name and index, whose own sysctls were set: they are read again only in the slow audit. */
+  readonly #settled = new Map<string, number>();
+  #routes: (WorkloadRoutes & { readonly revision: number }) | undefined;
 
   constructor(options: {
     readonly socket: NetlinkSocket;
@@ -58,6 +61,12 @@ export class WorkloadInterfaces {
   /** The whole desired set. */
   setDesired(workloads: LocalDataplane["workloads"]): void {
     this.#workloads = workloads;
+    this.#routes = undefined;
+  }
+
+  /** What was set up is looked at again by the next apply. */
+  audit(): void {
+    this.#settled.clear();
   }
 
   /** From now on addresses of ours on interfaces that are no workload's go: with them the kernel drops the routes there. */
@@ -68,39 +77,26 @@ export class WorkloadInterfaces {
   /** Sets up what is there; answers what could not be, missing interfaces included. */
   apply(host: { readonly uplinks: readonly string[] }): PendingChange[] {
     const { present, pending } = this.#sort();
-    const names = present.map(({ link }) => link.name);
     this.#linkDriver.setDesired(new Map(present.map(({ link }) => [link.name, desiredLink(link)])));
     this.#addressDriver.setDesired(
       new Map(present.map(({ link, addresses }) => [link.name, gatewaysFor(addresses)])),
     );
-    this.#sysctls.setDesired(this.#desiredSysctls(names, host.uplinks));
     return [
       ...pending,
       ...this.#linkDriver.apply(),
       // Uplinks keep their router advertisements, and spoofing is refused, before anything is forwarded.
-      ...this.#sysctls.apply(),
+      ...this.#applySysctls(present, host.uplinks),
       ...this.#addressDriver.apply(),
     ];
   }
 
   /** The addresses behind interfaces that are there and up: what the host can deliver now, and who claims it in vain. */
-  routes(): { readonly reachable: readonly WorkloadRoute[]; readonly pending: PendingChange[] } {
-    const owners = new Map<Prefix, LinkMessage>();
-    const pending: PendingChange[] = [];
-    for (const { link, addresses } of this.#sort().present) {
-      if (!link.up) continue;
-      for (const prefix of addresses.map(hostPrefix)) {
-        const owner = owners.get(prefix);
-        // Of two workloads that claim one address the first keeps it: the list's order is the datastore's.
-        if (owner === undefined) owners.set(prefix, link);
-        else pending.push({ what: `${prefix} dev ${link.name}`, reason: `${owner.name} has it` });
-      }
+  routes(): WorkloadRoutes {
+    const { revision } = this.#links;
+    if (this.#routes?.revision !== revision) {
+      this.#routes = { ...routesTo(this.#sort().present), revision };
     }
-    const reachable = Array.from(owners, ([prefix, { index }]) => ({
-      prefix,
-      interfaceIndex: index,
-    }));
-    return { reachable, pending };
+    return this.#routes;
   }
 
   /** Takes our addresses off and puts the sysctls back as they were. */
@@ -110,17 +106,29 @@ export class WorkloadInterfaces {
     return [...this.#addressDriver.apply(), ...this.#sysctls.restore()];
   }
 
-  #desiredSysctls(workloads: readonly string[], uplinks: readonly string[]): Map<string, string> {
+  #applySysctls(present: readonly PresentWorkload[], uplinks: readonly string[]): PendingChange[] {
     const read = (path: string) => this.#sysctls.get(path);
+    const workloads = present.map(({ link }) => link.name);
+    const fresh = present.filter(({ link }) => this.#settled.get(link.name) !== link.index);
+    const freshNames = new Set(fresh.map(({ link }) => link.name));
     const host = {
       interfaces: Array.from(this.#links.links(), ({ name }) => name),
       workloads,
+      settled: new Set(workloads.filter((name) => !freshNames.has(name))),
       uplinks: uplinks.filter((name) => !workloads.includes(name)),
       forwarding: { ipv4: this.#hasWorkloads(4), ipv6: this.#hasWorkloads(6) },
     };
     // A kernel without IPv6 has none of its parameters.
     const settings = desiredSysctls(host, read).filter(({ path }) => read(path) !== undefined);
-    return new Map(settings.map(({ path, value }) => [path, value]));
+    const own = new Set(fresh.flatMap(({ link }) => (isOurs(link) ? [link.name] : [])));
+    this.#sysctls.setDesired(
+      new Map(settings.map(({ path, value }) => [path, value])),
+      (path) => !own.has(path.split("/")[3] ?? ""),
+    );
+    const pending = this.#sysctls.apply();
+    if (pending.length === 0)
+      for (const { link } of fresh) this.#settled.set(link.name, link.index);
+    return pending;
   }
 
   #hasWorkloads(version: 4 | 6): boolean {
@@ -154,6 +162,36 @@ export class WorkloadInterfaces {
 
 /** A host route to a workload. */
 export type WorkloadRoute = { readonly prefix: Prefix; readonly interfaceIndex: number };
+
+/** Host routes, and the claims that yield to another workload's. */
+export type WorkloadRoutes = {
+  readonly reachable: readonly WorkloadRoute[];
+  readonly pending: readonly PendingChange[];
+};
+
+function routesTo(present: readonly PresentWorkload[]): WorkloadRoutes {
+  const owners = new Map<Prefix, LinkMessage>();
+  const pending: PendingChange[] = [];
+  for (const { link, addresses } of present) {
+    if (!link.up) continue;
+    for (const prefix of addresses.map(hostPrefix)) {
+      const owner = owners.get(prefix);
+      // Of two workloads that claim one address the first keeps it: the list's order is the datastore's.
+      if (owner === undefined) owners.set(prefix, link);
+      else pending.push({ what: `${prefix} dev ${link.name}`, reason: `${owner.name} has it` });
+    }
+  }
+  const reachable = Array.from(owners, ([prefix, { index }]) => ({
+    prefix,
+    interfaceIndex: index,
+  }));
+  return { reachable, pending };
+}
+
+/** Made by us for a workload, it goes with its workload: nobody misses the values that it was born with. */
+function isOurs({ alias }: LinkMessage): boolean {
+  return alias?.startsWith("tortie ") ?? false;
+}
 
 type PresentWorkload = { readonly link: LinkMessage; readonly addresses: readonly IpAddress[] };
 

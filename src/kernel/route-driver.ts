@@ -19,10 +19,7 @@ import { RouteAudit } from "./routes/route-audit.ts";
 import { NO_ROW, ROW } from "./routes/route-columns.ts";
 import type { RouteSocket } from "./routes/route-socket.ts";
 
-/** Who wants a route. For one key (prefix, metric) the first in this order wins; the others wait behind it. */
-export const ROUTE_SOURCES = ["local", "static", "blackhole", "learned"] as const;
-
-/** The sources that hand in their whole desired set at once. */
+/** The sources of the host's own routes, which hand in their whole desired set at once. */
 export type OwnRouteSource = "local" | "static" | "blackhole";
 
 /** One route of a small set. Metric 0 is the kernel's default: 0 for IPv4, 1024 for IPv6. */
@@ -241,6 +238,14 @@ export class RouteDriver {
   retry(): void {
     this.#ipv4.routes.retry();
     this.#ipv6.routes.retry();
+  }
+
+  /** Whether the kernel has what is wanted at this key; what waits, was refused or belongs to another is not there. */
+  isInstalled(prefix: Prefix, metric: number): boolean {
+    const { routes } = ipVersion(prefixAddress(prefix)) === 4 ? this.#ipv4 : this.#ipv6;
+    const key = { length: prefixLength(prefix), metric: kernelMetric(routes.version, metric) };
+    const row = routes.columns.find(prefixWords(prefix), 0, key.length, key.metric);
+    return row !== NO_ROW && routes.wanted(row) !== 0 && routes.pendingReason(row) === undefined;
   }
 
   status({ pendingLimit }: { readonly pendingLimit: number }): RouteDriverStatus {

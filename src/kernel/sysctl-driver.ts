@@ -5,6 +5,8 @@ import type { PendingChange } from "./link-driver.ts";
 /** A name below /proc/sys with slashes, because interface names may hold dots: "net/ipv4/conf/cali0.1/rp_filter". */
 export type SysctlName = string;
 
+const FIRST_PRUNE = 100;
+
 /**
  * Keeps sysctls as desired. The value that was there before the first change is written to the state file before the
  * change is made, so that cleanup, by whichever process, can restore it.
@@ -14,6 +16,9 @@ export class SysctlDriver {
   readonly #root: string;
   readonly #old: Map<SysctlName, string>;
   #desired: ReadonlyMap<SysctlName, string> = new Map();
+  #isKept: (name: SysctlName) => boolean = () => true;
+  /** So many old values are looked through for interfaces that have gone: not at every change. */
+  #pruneAt = FIRST_PRUNE;
 
   /** `root` is /proc/sys but for tests. */
   constructor(options: { readonly stateFile: string; readonly root?: string }) {
@@ -27,9 +32,16 @@ export class SysctlDriver {
     return readOptional(join(this.#root, name))?.trim();
   }
 
-  /** The whole desired set. What leaves the set keeps its value until restore(). */
-  setDesired(desired: ReadonlyMap<SysctlName, string>): void {
+  /**
+   * The whole desired set. What leaves the set keeps its value until restore(). Old values for which `isKept` says no are
+   * not remembered: those of interfaces that are our own and go with us.
+   */
+  setDesired(
+    desired: ReadonlyMap<SysctlName, string>,
+    isKept: (name: SysctlName) => boolean = () => true,
+  ): void {
     this.#desired = desired;
+    this.#isKept = isKept;
   }
 
   /** Writes what differs; answers what could not be. Call it after setDesired, when interfaces appear, and in the slow audit. */
@@ -61,13 +73,19 @@ export class SysctlDriver {
     return pending;
   }
 
-  /** All in one write, before any is changed. Interfaces that have gone took their sysctls along: they are forgotten. */
+  /** All in one write, before any is changed. */
   #remember(settings: readonly (readonly [SysctlName, string, string | undefined])[]): void {
-    const unknown = settings.filter(([name]) => !this.#old.has(name));
+    const unknown = settings.filter(([name]) => !this.#old.has(name) && this.#isKept(name));
     if (unknown.length === 0) return;
-    for (const name of this.#old.keys()) if (this.get(name) === undefined) this.#old.delete(name);
+    if (this.#old.size >= this.#pruneAt) this.#prune();
     for (const [name, , now] of unknown) if (now !== undefined) this.#old.set(name, now);
     writeAtomically(this.#stateFile, `${JSON.stringify(Object.fromEntries(this.#old), null, 2)}\n`);
+  }
+
+  /** Interfaces that have gone took their sysctls along. */
+  #prune(): void {
+    for (const name of this.#old.keys()) if (this.get(name) === undefined) this.#old.delete(name);
+    this.#pruneAt = Math.max(FIRST_PRUNE, 2 * this.#old.size);
   }
 
   #write(name: SysctlName, value: string): string | undefined {

@@ -11,7 +11,7 @@ export type WorkloadEndpoint = ResourceOf<"WorkloadEndpoint">;
 export type WorkloadIdentity = {
   /** Who runs it: "cni", "k8s", "docker", "libnetwork", "tortie". */
   readonly orchestrator: string;
-  /** Unique within the orchestrator on this host: a container's id, a pod's "namespace.name", a name that a person gave. */
+  /** Unique within orchestrator and namespace on this host: a container's id, a pod's name, a name that a person gave. */
   readonly workload: string;
   /** Which of its interfaces: "eth0". */
   readonly endpoint: string;

@@ -24,8 +24,11 @@ export type Workloads = {
     identity: WorkloadIdentity & { readonly containerId?: string; readonly handle?: string },
     options?: { readonly keepAddresses?: boolean },
   ) => Promise<{ readonly existed: boolean }>;
-  /** What is wrong with a connected workload, in words; empty when all is well. */
-  readonly check: (identity: WorkloadIdentity) => Promise<readonly string[]>;
+  /** What is wrong with a connected workload, in words; empty when all is well. With `inside`, its own end is looked at, too. */
+  readonly check: (
+    identity: WorkloadIdentity,
+    inside?: { readonly netns: string; readonly interfaceName: string },
+  ) => Promise<readonly string[]>;
   /** Every endpoint of this host. */
   readonly list: () => Promise<readonly ListedWorkload[]>;
   /** Removes this orchestrator's workloads that `isValid` does not know; answers those that went. */

@@ -7,6 +7,7 @@ import { Prefix, prefixContains, prefixFamily } from "../../protocol/types/prefi
 import { routerIdFromText } from "../../protocol/types/router-id.ts";
 import type { ApiSource } from "../../src/api/api-source.ts";
 import type { PeerReport, StatusReport } from "../../src/api/api-types.ts";
+import { FakeWorkloads } from "./fake-workloads.ts";
 
 /** The time at which everything below is looked at. */
 export const FAKE_NOW = new Date("2026-11-24T08:00:00Z");
@@ -167,6 +168,7 @@ export type Acts = string[];
 
 /** A host with one mesh peer that is up and one top-of-rack router that is down; as honest as its reports. */
 export function fakeApiSource(acts: Acts = []): ApiSource {
+  const workloads = new FakeWorkloads();
   return {
     status: () => STATUS,
     peers: () => [MESH_PEER, TOR_PEER],
@@ -183,6 +185,7 @@ export function fakeApiSource(acts: Acts = []): ApiSource {
           ]
         : [],
     kernel: () => STATUS.kernel,
+    workloads: () => workloads,
     events: ({ limit, peer }) =>
       [
         {

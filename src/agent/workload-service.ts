@@ -1,0 +1,142 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
+import type { HostState } from "../calc/host-state.ts";
+import { formatKey, keyOf } from "../resources/resource.ts";
+import { type AnyResource, resourcesOf } from "../resources/schemas.ts";
+import { addressesOfNetworks } from "../workload/workload-addresses.ts";
+import type { Delivery, EndpointState, WorkloadHost } from "../workload/workload-host.ts";
+import { type SizedInterface, workloadMtu } from "../workload/workload-mtu.ts";
+import { INTERFACE_PREFIX } from "../workload/workload-names.ts";
+import type { WorkloadEndpoint } from "../workload/workload-request.ts";
+
+/** A workload that this host does not deliver to by then is given up, and undone. */
+const DELIVERY_MILLISECONDS = 10_000;
+
+/** The daemon, as far as workloads go. */
+export type WorkloadServiceOptions = {
+  readonly nodeName: string;
+  readonly host: () => HostState | undefined;
+  readonly resources: () => ReadonlyMap<string, AnyResource>;
+  readonly kernel: () => {
+    readonly interfaces: readonly SizedInterface[] | undefined;
+    readonly ready: ReadonlySet<string> | undefined;
+  };
+  /** Tells the speaker what this host announces, without what is withdrawn here. */
+  readonly originate: () => void;
+  readonly log: WorkloadHost["log"];
+};
+
+/** The daemon as workloads see it: waits for what follows from a resource, and withdraws before one goes. */
+export class WorkloadService implements WorkloadHost {
+  readonly nodeName: string;
+  readonly #options: WorkloadServiceOptions;
+  readonly #waiting = new Set<() => void>();
+  readonly #withdrawn = new Set<string>();
+
+  constructor(options: WorkloadServiceOptions) {
+    this.nodeName = options.nodeName;
+    this.#options = options;
+  }
+
+  /** Interfaces whose workloads are on their way out: nothing of them is announced. */
+  get withdrawn(): ReadonlySet<string> {
+    return this.#withdrawn;
+  }
+
+  /** The host's state, the resources or the kernel changed. */
+  changed(): void {
+    const host = this.#options.host();
+    if (host !== undefined && this.#withdrawn.size > 0) {
+      const present = new Set(host.workloads.map((workload) => workload.interface));
+      for (const name of this.#withdrawn) if (!present.has(name)) this.#withdrawn.delete(name);
+    }
+    for (const look of this.#waiting) look();
+  }
+
+  mtu(): number {
+    const { kernel, resources } = this.#options;
+    return workloadMtu({
+      nodeName: this.nodeName,
+      interfaces: kernel().interfaces ?? [],
+      resources: resources().values(),
+    });
+  }
+
+  endpoints(): readonly WorkloadEndpoint[] {
+    const all = resourcesOf(this.#options.resources().values(), "WorkloadEndpoint");
+    return all.filter(({ spec }) => spec.node === this.nodeName);
+  }
+
+  delivered(endpoint: WorkloadEndpoint): Promise<Delivery> {
+    const { promise, resolve } = Promise.withResolvers<Delivery>();
+    const look = () => {
+      const delivery = this.#deliveryOf(endpoint);
+      if (delivery !== undefined) end(delivery);
+    };
+    const timer = setTimeout(() => {
+      const { state, problems } = this.stateOf(endpoint);
+      const message = problems.join("; ") || `its route is not in the kernel (${state})`;
+      end({ type: "failed", conflict: false, message });
+    }, DELIVERY_MILLISECONDS);
+    const end = (delivery: Delivery) => {
+      clearTimeout(timer);
+      this.#waiting.delete(look);
+      resolve(delivery);
+    };
+    this.announceAgain(endpoint.spec.interfaceName ?? "");
+    this.#waiting.add(look);
+    look();
+    return promise;
+  }
+
+  async withdraw(hostInterface: string): Promise<void> {
+    this.#withdrawn.add(hostInterface);
+    this.#options.originate();
+    // The speaker takes the withdrawal in one turn of the loop and has sent it by the next.
+    await nextTurn();
+    await nextTurn();
+  }
+
+  announceAgain(hostInterface: string): void {
+    if (this.#withdrawn.delete(hostInterface)) this.#options.originate();
+  }
+
+  stateOf(endpoint: WorkloadEndpoint): EndpointState {
+    const { kernel, host } = this.#options;
+    const { interfaces, ready } = kernel();
+    const name = endpoint.spec.interfaceName ?? "";
+    const link = interfaces?.find((each) => each.name === name);
+    const key = formatKey(keyOf(endpoint));
+    const problems = (host()?.problems ?? [])
+      .filter(({ resource }) => resource === key)
+      .map(({ message }) => message);
+    const fitting = this.mtu();
+    if (link?.name.startsWith(INTERFACE_PREFIX) && link.mtu !== fitting) {
+      problems.push(`its MTU is ${link.mtu}, and what fits now is ${fitting}: start it anew`);
+    }
+    const state = link === undefined ? "no-interface" : ready?.has(name) ? "ready" : "waiting";
+    return { state, problems };
+  }
+
+  log(name: string, fields: { readonly [field: string]: unknown }): void {
+    this.#options.log(name, fields);
+  }
+
+  /** Undefined while it may still come. */
+  #deliveryOf(endpoint: WorkloadEndpoint): Delivery | undefined {
+    const host = this.#options.host();
+    const key = formatKey(keyOf(endpoint));
+    const workload = host?.workloads.find(({ name }) => `WorkloadEndpoint/${name}` === key);
+    const wanted = addressesOfNetworks(endpoint.spec.ipNetworks);
+    const has = (address: (typeof wanted)[number]) =>
+      workload?.addresses.includes(address) ?? false;
+    const { ready } = this.#options.kernel();
+    if (workload !== undefined && wanted.every(has) && ready?.has(workload.interface)) {
+      return { type: "delivered" };
+    }
+    // What an older state of the resources says is no verdict on this one.
+    const known = this.#options.resources().get(key);
+    if (known?.metadata.resourceVersion !== endpoint.metadata.resourceVersion) return undefined;
+    const problem = host?.problems.find(({ resource }) => resource === key);
+    return problem && { type: "failed", conflict: true, message: problem.message };
+  }
+}
