@@ -1,5 +1,6 @@
 import type { Command } from "./command.ts";
 import { BGP_ROWS } from "./rows/bgp-rows.ts";
+import { LEGACY_ROWS } from "./rows/legacy-rows.ts";
 import { NODE_ROWS } from "./rows/node-rows.ts";
 import { RESOURCE_ROWS } from "./rows/resource-rows.ts";
 import { TOOL_ROWS } from "./rows/tool-rows.ts";
@@ -10,4 +11,5 @@ export const COMMANDS: readonly Command[] = [
   ...BGP_ROWS,
   ...RESOURCE_ROWS,
   ...TOOL_ROWS,
+  ...LEGACY_ROWS,
 ];

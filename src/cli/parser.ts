@@ -51,7 +51,10 @@ function makeParser(rows: readonly Command[], options: ParserOptions): Commander
   const groups = new Map<string, CommanderCommand>();
   for (const command of rows) {
     const parent = groupOf(groups, root, command.path.slice(0, -1), options);
-    parent.addCommand(makeCommand(command, options));
+    const made = makeCommand(command, options);
+    parent.addCommand(made);
+    // A command may also be a group: `node` starts the daemon, `node stop` is a row of its own, further down.
+    groups.set(command.path.join(" "), made);
   }
   return root.addHelpText("after", `\nExamples:\n${examplesText(rows.slice(0, 4), environment)}`);
 }

@@ -1,5 +1,6 @@
 import type { Command } from "../command.ts";
 import { OUTPUT_FORMATS } from "../output.ts";
+import { LEGACY_NODE_ROW } from "./legacy-rows.ts";
 
 /** Hosts and their daemons. */
 export const NODE_ROWS: readonly Command[] = [
@@ -25,6 +26,7 @@ export const NODE_ROWS: readonly Command[] = [
     examples: [{ command: "events --peer tor-1", does: "the life of one session" }],
     load: async () => (await import("../commands/events.ts")).events,
   },
+  LEGACY_NODE_ROW,
   {
     path: ["node", "stop"],
     summary:
