@@ -24,6 +24,7 @@ import type { Datastore } from "../datastore/datastore.ts";
 import { warmThreadPool } from "../kernel/native/network-namespace.ts";
 import { inSpareTime } from "../lib/spare-time.ts";
 import { version } from "../lib/version.ts";
+import { withinTime } from "../lib/within-time.ts";
 import { type AgentConfig, storeLocation } from "./agent-config.ts";
 import { AgentDocker } from "./agent-docker.ts";
 import { apiSourceOf } from "./agent-view.ts";
@@ -31,6 +32,7 @@ import { AgentWorkloads } from "./agent-workloads.ts";
 import { EventLog, type LogDestination } from "./event-log.ts";
 import { type HeldPeers, holdPeers } from "./held-peers.ts";
 import { followHost, type HostFollowerReport, type HostStateSource } from "./host-follower.ts";
+import { HostMemory } from "./host-memory.ts";
 import { KernelLink, type KernelReady } from "./kernel-link.ts";
 import { openDatastore } from "./open-datastore.ts";
 import { PeersUp } from "./peers-up.ts";
@@ -68,6 +70,7 @@ export class Agent {
   readonly startedAt = new Date();
   readonly #options: AgentOptions;
   readonly #state: StateDirectory;
+  readonly #memory: HostMemory;
   readonly #peersUp: PeersUp;
   readonly #held: HeldPeers;
   readonly #datastore: Datastore;
@@ -101,6 +104,7 @@ export class Agent {
         cause: String(error.cause ?? ""),
       }),
     );
+    this.#memory = new HostMemory((state) => this.#state.rememberHostState(state));
     this.#held = holdPeers(this.#state.crashes(), this.startedAt);
     this.speaker = new Speaker({ random: Math.random });
     this.#peersUp = new PeersUp(this.#state, () => this.speaker.peers());
@@ -189,6 +193,7 @@ export class Agent {
     clearTimeout(this.#kernelTimer);
     this.#endRehearsal?.();
     this.#abort.abort();
+    this.#memory.flush();
     await this.#docker.close();
     this.#peersUp.freeze();
     await this.driver.stop(mode, message);
@@ -338,7 +343,7 @@ export class Agent {
     }
     this.workloads.changed();
     if (report.state !== "in-sync") return;
-    if (this.#host !== undefined) this.#state.rememberHostState(this.#host);
+    if (this.#host !== undefined) this.#memory.remember(this.#host);
     for (const family of this.#pendingSweeps) this.#sweep(family);
   }
 
@@ -388,11 +393,4 @@ export class Agent {
     this.#pendingSweeps.delete(family);
     this.kernel.sweep(family);
   }
-}
-
-async function withinTime(work: Promise<void>, milliseconds: number): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const timer = setTimeout(resolve, milliseconds);
-  await Promise.race([work, promise]);
-  clearTimeout(timer);
 }

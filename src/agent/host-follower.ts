@@ -1,4 +1,3 @@
-import { isDeepStrictEqual } from "node:util";
 import { HostCalculation } from "../calc/calc.ts";
 import type { HostState } from "../calc/host-state.ts";
 import type { Datastore } from "../datastore/datastore.ts";
@@ -13,6 +12,9 @@ export type HostFollowerReport = {
   readonly state: "syncing" | "in-sync" | "last-known-good" | "unreachable";
 };
 
+/** A remembered state may be of yesterday: what it says is true only as far as this host can see it. */
+export type HostStateSource = "datastore" | "memory";
+
 export type HostFollowerOptions = {
   readonly nodeName: string;
   readonly datastore: Datastore;
@@ -21,8 +23,8 @@ export type HostFollowerOptions = {
   readonly signal: AbortSignal;
   /** The state of an earlier run, for a store that cannot be reached when the daemon starts. */
   readonly lastKnownGood: () => HostState | undefined;
-  /** A new state; the same one is not told twice. */
-  readonly onHostState: (state: HostState) => void;
+  /** A new state, and whether it is the cluster's or only remembered; the same one is not told twice. */
+  readonly onHostState: (state: HostState, source: HostStateSource) => void;
   /** What is known of the store changed. */
   readonly onReport: (report: HostFollowerReport) => void;
   /** The state could not be computed; the one before stays in force. */
@@ -85,7 +87,7 @@ class HostFollower {
     if (state === undefined) return;
     this.#fromMemory = true;
     this.#state = state;
-    this.#options.onHostState(state);
+    this.#options.onHostState(state, "memory");
   }
 
   /** An empty map out of sync is a store that was never read. */
@@ -96,12 +98,10 @@ class HostFollower {
   #compute(resources: SyncUpdate["resources"], changed: SyncUpdate["changed"]): void {
     try {
       const state = this.#calculate(resources, changed);
-      const wasFromMemory = this.#fromMemory;
       this.#fromMemory = false;
       if (state === this.#state) return;
-      if (wasFromMemory && isDeepStrictEqual(state, this.#state)) return;
       this.#state = state;
-      this.#options.onHostState(state);
+      this.#options.onHostState(state, "datastore");
     } catch (error) {
       // Half of the change may be in: the next one begins again from the resources.
       this.#calculation = undefined;

@@ -25,3 +25,14 @@ t.test("a workload is announced while its route is in the kernel", (t) => {
   t.strictSame(presentOriginations(host, new Set()), []);
   t.end();
 });
+
+t.test("of blocks in a remembered state, those that hold a workload that is there", (t) => {
+  const used: Origination = { prefix: Prefix("192.168.0.0/26"), kind: "block" };
+  const empty: Origination = { prefix: Prefix("192.168.9.0/26"), kind: "block" };
+  const withBlocks = { ...host, originations: [used, empty, web6] };
+  const ready = new Set(["cali2"]);
+  t.strictSame(presentOriginations(withBlocks, ready, "memory"), [used]);
+  t.strictSame(presentOriginations(withBlocks, ready, "datastore"), [used, empty]);
+  t.strictSame(presentOriginations(withBlocks, new Set(), "memory"), []);
+  t.end();
+});
