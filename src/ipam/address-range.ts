@@ -51,8 +51,18 @@ export function blockIndex(pool: Prefix, block: Prefix): bigint {
   return offset >> BigInt(bitsOf(pool) - prefixLength(block));
 }
 
-export function addressAt(block: Prefix, ordinal: number | bigint): IpAddress {
+export function addressAt(block: Prefix, ordinal: number): IpAddress {
   return ipAddressFromBytes(bytesAt(prefixAddress(block), BigInt(ordinal)));
+}
+
+/** Of all ordinals of a block, from the first. */
+export function addressesOf(block: Prefix): readonly IpAddress[] {
+  const bytes = ipAddressToBytes(prefixAddress(block));
+  return Array.from({ length: Number(addressCount(block)) }, () => {
+    const address = ipAddressFromBytes(bytes);
+    increment(bytes);
+    return address;
+  });
 }
 
 /** Undefined when the address lies elsewhere. */
@@ -79,4 +89,12 @@ function bytesAt(address: IpAddress, offset: bigint): Uint8Array {
     carry >>= 8n;
   }
   return bytes;
+}
+
+function increment(bytes: Uint8Array): void {
+  for (let at = bytes.length - 1; at >= 0; at--) {
+    const octet = (bytes[at] ?? 0) + 1;
+    bytes[at] = octet;
+    if (octet < 256) return;
+  }
 }

@@ -72,12 +72,11 @@ export class AddressTaker {
   async *#ownBlocks(pools: readonly Pool[]): AsyncGenerator<Block> {
     const { transaction, host } = this.#context;
     const affinities = await transaction.affinitiesOf(host);
-    const usable = affinities.filter(({ cidr }) => poolHolding({ pools }, cidr) !== undefined);
+    const usable = affinities
+      .filter(({ cidr }) => poolHolding({ pools }, cidr) !== undefined)
+      .toSorted((a, b) => comparePrefix(a.cidr, b.cidr));
     if (this.#request.pools === undefined) await giveUpStrayBlocks(affinities, this.#context);
-    const sorted = this.#request.lowestFreeBlock
-      ? usable.toSorted((a, b) => comparePrefix(a.cidr, b.cidr))
-      : usable;
-    for (const affinity of sorted) {
+    for (const affinity of usable) {
       const block = await useAffinity(affinity, this.#context);
       if (block !== undefined) yield block;
     }

@@ -1,7 +1,7 @@
 import type { IpAddress } from "../../protocol/types/ip-address.ts";
 import type { Prefix } from "../../protocol/types/prefix.ts";
 import type { BlockOwner } from "../resources/ipam-names.ts";
-import { addressAt, addressCount } from "./address-range.ts";
+import { addressAt, addressCount, addressesOf } from "./address-range.ts";
 
 /**
  * A block as it is stored, with nothing lost: Calico's AllocationBlock. Blocks are values; what changes one makes another.
@@ -143,17 +143,13 @@ export function withOwner(block: Block, owner: BlockOwner | undefined, now: numb
 }
 
 export function allocationsOf(block: Block): readonly Allocation[] {
-  const found: Allocation[] = [];
-  for (const [ordinal, index] of block.allocations.entries()) {
-    if (index !== null) found.push(allocationAt(block, ordinal, index));
-  }
-  return found;
+  const addresses = addressesOf(block.cidr);
+  return addresses.flatMap((address, ordinal) => allocationAt(block, ordinal, address) ?? []);
 }
 
 /** Undefined when the ordinal is free. */
 export function allocationOf(block: Block, ordinal: number): Allocation | undefined {
-  const index = block.allocations[ordinal] ?? null;
-  return index === null ? undefined : allocationAt(block, ordinal, index);
+  return allocationAt(block, ordinal, undefined);
 }
 
 /** Whether nothing of the block is in use; Windows hosts keep some addresses of theirs for good. */
@@ -169,11 +165,17 @@ export function isOwnedBy(block: Block, host: string): boolean {
 
 const WINDOWS_HANDLE = "windows-reserved-ipam-handle";
 
-function allocationAt(block: Block, ordinal: number, index: number): Allocation {
+function allocationAt(
+  block: Block,
+  ordinal: number,
+  address: IpAddress | undefined,
+): Allocation | undefined {
+  const index = block.allocations[ordinal] ?? null;
+  if (index === null) return undefined;
   const { handle_id, secondary, releasedAt } = block.attributes[index] ?? {};
   return {
     ordinal,
-    address: addressAt(block.cidr, ordinal),
+    address: address ?? addressAt(block.cidr, ordinal),
     // An old migration wrote handles with a carriage return and more behind it; Calico reads them as far as that.
     handle: handle_id?.split("\r")[0] || undefined,
     attributes: secondary ?? {},

@@ -38,36 +38,13 @@ export function handleKey(id: string): ResourceKey {
 }
 
 /** Undefined when the object is not a block as Calico writes it. */
-export function readBlock({ spec }: Resource): Block | undefined {
-  const {
-    cidr: written,
-    affinity,
-    affinityClaimTime,
-    hostAffinity,
-    allocations,
-    unallocated,
-    attributes,
-    sequenceNumber,
-    sequenceNumberForAllocation,
-    deleted,
-    ...rest
-  } = spec;
-  const cidr = typeof written === "string" ? parsePrefix(written) : undefined;
-  if (cidr === undefined || addressCount(cidr) > MOST_ADDRESSES || deleted === true) return;
-  if (!Array.isArray(allocations) || !Array.isArray(unallocated)) return;
-  const block: Block = {
-    cidr,
-    owner: readOwner(affinity) ?? readOwner(hostAffinity, "host:"),
-    claimedAt: typeof affinityClaimTime === "string" ? affinityClaimTime : undefined,
-    allocations: allocations.map((index) => index ?? null),
-    unallocated,
-    // Go writes an empty list that was never filled as null.
-    attributes: (attributes as readonly BlockAttribute[] | null | undefined) ?? [],
-    sequenceNumber: bigintOf(sequenceNumber),
-    sequenceNumbers: readNumbers(sequenceNumberForAllocation),
-    rest,
-  };
-  return isConsistent(block) ? block : undefined;
+export function readBlock(resource: Resource): Block | undefined {
+  // A block that is kept in memory is looked at for each address that is assigned from it.
+  const known = READ.get(resource);
+  if (known !== undefined) return known;
+  const block = blockOf(resource);
+  if (block !== undefined) READ.set(resource, block);
+  return block;
 }
 
 export function writeBlock(block: Block): Resource["spec"] {
@@ -126,6 +103,40 @@ export function objectOf(
 
 /** Calico's largest block is a /20 or a /116; one that claims more is none. */
 const MOST_ADDRESSES = 4096n;
+
+const READ = new WeakMap<Resource, Block>();
+
+function blockOf({ spec }: Resource): Block | undefined {
+  const {
+    cidr: written,
+    affinity,
+    affinityClaimTime,
+    hostAffinity,
+    allocations,
+    unallocated,
+    attributes,
+    sequenceNumber,
+    sequenceNumberForAllocation,
+    deleted,
+    ...rest
+  } = spec;
+  const cidr = typeof written === "string" ? parsePrefix(written) : undefined;
+  if (cidr === undefined || addressCount(cidr) > MOST_ADDRESSES || deleted === true) return;
+  if (!Array.isArray(allocations) || !Array.isArray(unallocated)) return;
+  const block: Block = {
+    cidr,
+    owner: readOwner(affinity) ?? readOwner(hostAffinity, "host:"),
+    claimedAt: typeof affinityClaimTime === "string" ? affinityClaimTime : undefined,
+    allocations: allocations.map((index) => index ?? null),
+    unallocated,
+    // Go writes an empty list that was never filled as null.
+    attributes: (attributes as readonly BlockAttribute[] | null | undefined) ?? [],
+    sequenceNumber: bigintOf(sequenceNumber),
+    sequenceNumbers: readNumbers(sequenceNumberForAllocation),
+    rest,
+  };
+  return isConsistent(block) ? block : undefined;
+}
 
 const STATES = ["pending", "confirmed", "pendingDeletion"] as const;
 
