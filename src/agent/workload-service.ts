@@ -136,7 +136,8 @@ export class WorkloadService implements WorkloadHost {
     // What an older state of the resources says is no verdict on this one.
     const known = this.#options.resources().get(key);
     if (known?.metadata.resourceVersion !== endpoint.metadata.resourceVersion) return undefined;
-    const problem = host?.problems.find(({ resource }) => resource === key);
-    return problem && { type: "failed", conflict: true, message: problem.message };
+    if (workload !== undefined && wanted.every(has)) return undefined;
+    const { problems } = this.stateOf(endpoint);
+    return { type: "failed", conflict: true, message: problems.join("; ") || "it was passed over" };
   }
 }
