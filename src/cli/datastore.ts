@@ -12,7 +12,14 @@ export async function withDatastore<Result>(
   context: Pick<CommandContext, "options" | "environment">,
   use: (datastore: Datastore, settings: DatastoreSettings) => Promise<Result>,
 ): Promise<Result> {
-  const settings = await datastoreSettings(context);
+  return withDatastoreOf(await datastoreSettings(context), use);
+}
+
+/** The same with settings that are known already. */
+export async function withDatastoreOf<Result>(
+  settings: DatastoreSettings,
+  use: (datastore: Datastore, settings: DatastoreSettings) => Promise<Result>,
+): Promise<Result> {
   const datastore = await openDatastore(settings);
   try {
     return await use(datastore, settings);

@@ -24,7 +24,8 @@ export type Environment = {
   /** Colours are not wanted: https://no-color.org. */
   readonly noColor: boolean;
   readonly editor: string;
-  readonly home: string;
+  /** Where this user's programs keep what must outlive them. */
+  readonly stateHome: string;
 };
 
 const DEFAULT_SOCKET = "/run/tortie/tortie.sock";
@@ -56,7 +57,7 @@ export function readEnvironment(variables: NodeJS.ProcessEnv): Environment {
     defaultDirectory: DEFAULT_DATASTORE_DIRECTORY,
     noColor: text("NO_COLOR") !== undefined || text("TERM") === "dumb",
     editor: text("VISUAL") ?? text("EDITOR") ?? "vi",
-    home: text("HOME") ?? "/",
+    stateHome: text("XDG_STATE_HOME") ?? join(text("HOME") ?? "/root", ".local/state"),
   };
 }
 

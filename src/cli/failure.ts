@@ -56,6 +56,9 @@ const EXIT_OF_REFUSAL: { readonly [code in ApiErrorDetail["code"]]: number } = {
   "method-not-allowed": ExitCode.failed,
   "too-large": ExitCode.failed,
   internal: ExitCode.failed,
+  conflict: ExitCode.conflict,
+  exhausted: ExitCode.failed,
+  kernel: ExitCode.failed,
   "not-ready": ExitCode.unreachable,
 };
 

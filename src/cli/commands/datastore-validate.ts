@@ -1,53 +1,29 @@
-import { readdirSync, readFileSync, statSync } from "node:fs";
-import { join } from "node:path";
-import { loadYaml } from "../../resources/load-yaml.ts";
-import {
-  formatValidationError,
-  summarizeValidation,
-  type ValidationError,
-} from "../../resources/validation-error.ts";
+import { formatValidationError, summarizeValidation } from "../../resources/validation-error.ts";
 import type { CommandContext } from "../command.ts";
 import { ExitCode } from "../exit-code.ts";
 import { CommandFailure } from "../failure.ts";
+import { readResourceFiles } from "../resource-input.ts";
 
-/** `tortie datastore validate FILE…` */
-export async function datastoreValidate(context: CommandContext): Promise<number> {
-  const files = context.rest.flatMap(yamlFiles);
-  const errors: ValidationError[] = [];
-  let objects = 0;
-  for (const file of files) {
-    const loaded = loadYaml(readInput(file), { file, unknownFields: "error" });
-    errors.push(...loaded.errors);
-    objects += loaded.resources.length;
+/** `tortie validate -f FILE` and `tortie datastore validate FILE…`: needs neither daemon nor datastore. */
+export async function validate(context: CommandContext): Promise<number> {
+  const { options, rest, stdout } = context;
+  const named = options["filename"] ?? options["file"];
+  const paths = [...(typeof named === "string" ? [named] : []), ...rest];
+  if (paths.length === 0) {
+    throw new CommandFailure({
+      what: "which files?",
+      fix: "name files or directories; - is standard input",
+      exitCode: ExitCode.usage,
+    });
   }
-  for (const error of errors) context.stdout.write(`${formatValidationError(error)}\n`);
+  const recursive = options["recursive"] === true;
+  const { files, loaded, errors } = readResourceFiles(paths, { recursive });
+  for (const error of errors) stdout.write(`${formatValidationError(error)}\n`);
   const wrong = errors.some(({ severity }) => severity === "error");
   const summary =
     errors.length === 0
-      ? `${objects} objects in ${files.length} ${files.length === 1 ? "file" : "files"}: all well`
+      ? `${loaded.length} objects in ${files.length} ${files.length === 1 ? "file" : "files"}: all well`
       : summarizeValidation(errors, { files: files.length });
-  context.stdout.write(`${summary}\n`);
+  stdout.write(`${summary}\n`);
   return wrong ? ExitCode.invalidInput : ExitCode.done;
-}
-
-/** A file's text; "-" is standard input. */
-export function readInput(file: string): string {
-  try {
-    return readFileSync(file === "-" ? 0 : file, "utf8");
-  } catch (cause) {
-    const why = (cause as Error).message;
-    const details = { what: `cannot read ${file}`, why, exitCode: ExitCode.failed };
-    throw new CommandFailure(details, { cause });
-  }
-}
-
-/** The files that the directory datastore would read. */
-function yamlFiles(path: string): string[] {
-  if (path === "-") return [path];
-  const isDirectory = statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
-  if (!isDirectory) return [path];
-  return readdirSync(path)
-    .filter((name) => /\.(ya?ml|json)$/.test(name) && !name.startsWith("."))
-    .sort()
-    .map((name) => join(path, name));
 }

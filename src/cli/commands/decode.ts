@@ -44,7 +44,8 @@ function readCaptureFile(file: string): Uint8Array {
     return readFileSync(file === "-" ? 0 : file);
   } catch (cause) {
     const why = (cause as Error).message;
-    const details = { what: `cannot read ${file}`, why, exitCode: ExitCode.failed };
+    const fix = "name a capture that is there, or - for standard input";
+    const details = { what: `cannot read ${file}`, why, fix, exitCode: ExitCode.failed };
     throw new CommandFailure(details, { cause });
   }
 }

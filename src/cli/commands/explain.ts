@@ -1,13 +1,19 @@
 import type { ExplainReport, RouteReport } from "../../api/api-types.ts";
 import { ApiClient } from "../../api/client.ts";
+import { findKind } from "../../resources/kinds.ts";
 import type { CommandContext } from "../command.ts";
 import { ExitCode } from "../exit-code.ts";
 import { formatOutput } from "../output.ts";
 import { formatTable, type TableColumn } from "../text-table.ts";
 import { ROUTE_COLUMNS } from "./bgp-routes.ts";
 
-/** `tortie explain PREFIX` */
+/** `tortie explain PREFIX`, and `tortie explain KIND[.field]`: no kind is called as a prefix is. */
 export async function explain(context: CommandContext): Promise<number> {
+  const [word = "", ...path] = (context.arguments[0] ?? "").split(".");
+  const kind = findKind(word);
+  if (kind !== undefined) {
+    return (await import("./explain-kind.ts")).explainKind(context, kind.kind, path);
+  }
   const report = await new ApiClient(context.socket).explain(context.arguments[0] ?? "");
   const text = await formatOutput(context.output, report, (view) =>
     explainText(report, { ...view, width: context.width }),

@@ -85,16 +85,20 @@ export const BGP_ROWS: readonly Command[] = [
   },
   {
     path: ["explain"],
-    summary: "Why a prefix goes where it goes: every path, and the step that decided",
+    summary: "Why a prefix goes where it goes; or what a kind of resource may hold",
     arguments: [
       {
-        name: "prefix",
-        description: "a prefix, or an address (its longest match)",
+        name: "what",
+        description: "a prefix, an address (its longest match), or KIND[.FIELD]",
         required: true,
       },
     ],
+    options: [{ flags: "--recursive", description: "of a kind: fields within fields, too" }],
     formats: OUTPUT_FORMATS,
-    examples: [{ command: "explain 192.168.0.0/26", does: "the decision, RFC 4271 §9.1.2" }],
+    examples: [
+      { command: "explain 192.168.0.0/26", does: "the decision, RFC 4271 §9.1.2" },
+      { command: "explain bgppeer.keepOriginalNextHop", does: "what a field means" },
+    ],
     load: async () => (await import("../commands/explain.ts")).explain,
   },
 ];

@@ -10,15 +10,12 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { CommanderError } from "commander";
 import t from "tap";
 import { ApiServer } from "../../../src/api/api-server.ts";
 import { COMMANDS } from "../../../src/cli/commands.ts";
 import { completionScript, SHELLS } from "../../../src/cli/completion-script.ts";
-import { readEnvironment } from "../../../src/cli/environment.ts";
-import { failureOf, formatFailure } from "../../../src/cli/failure.ts";
-import { type ParserOptions, runCommandLine } from "../../../src/cli/parser.ts";
-import { FAKE_NOW, fakeApiSource } from "../../support/fake-api-source.ts";
+import { fakeApiSource } from "../../support/fake-api-source.ts";
+import { type CliOptions, type CliRun, runCli } from "../../support/run-cli.ts";
 
 // Golden files hold what the commands print. After a change that is meant: UPDATE_GOLDEN=1, and read the diff.
 const GOLDEN = join(import.meta.dirname, "golden");
@@ -33,44 +30,9 @@ t.teardown(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-type Run = { readonly code: number; readonly stdout: string; readonly stderr: string };
-
-async function tortie(
-  line: string,
-  options: { width?: number; env?: NodeJS.ProcessEnv } = {},
-): Promise<Run> {
-  let [code, stdout, stderr] = [0, "", ""];
-  const parserOptions: ParserOptions = {
-    commands: COMMANDS,
-    environment: readEnvironment({ TORTIE_SOCKET: socket, ...options.env }),
-    version: () => "1.2.3",
-    stdout: {
-      write: (text) => {
-        stdout += text;
-      },
-    },
-    stderr: {
-      write: (text) => {
-        stderr += text;
-      },
-    },
-    width: options.width,
-    now: () => FAKE_NOW,
-    onExitCode: (exitCode) => {
-      code = exitCode;
-    },
-  };
-  try {
-    await runCommandLine(line.split(" ").filter(Boolean), parserOptions);
-  } catch (error) {
-    if (error instanceof CommanderError) code = error.exitCode === 0 ? 0 : 2;
-    else {
-      const failure = failureOf(error);
-      stderr += formatFailure(failure);
-      code = failure.exitCode;
-    }
-  }
-  return { code, stdout, stderr };
+/** The command line against the fake daemon. */
+function tortie(line: string | readonly string[], options: CliOptions = {}): Promise<CliRun> {
+  return runCli(line, { ...options, env: { TORTIE_SOCKET: socket, ...options.env } });
 }
 
 function golden(
@@ -154,7 +116,7 @@ t.test("exit codes and errors: what, why, what to do", async (t) => {
     ["bgp routes --table in", 2, /belongs to one peer/],
     ["explain 10.9.9.9", 1, /no route to 10.9.9.9\/32/],
     ["get secrets", 2, /no kind is called secrets\n {2}fix: use one of nodes/],
-    ["get nodes nothing", 1, /no Node is called nothing/],
+    ["get nodes nothing", 1, /there is no Node\/nothing/],
     ["status --check", 1, /^$/],
     ["bgp peers --check", 1, /^$/],
     [
@@ -210,7 +172,7 @@ t.test("validate, create, apply and delete in a directory datastore", async (t) 
   t.match(await run(`create -f ${file}`), { code: 0, stdout: "BGPPeer/tor-1 created\n" });
   t.match(await run(`create -f ${file}`), { code: 5, stderr: /exists already/ });
   writeFileSync(file, PEER.replace("65001", "65002"));
-  t.match(await run(`apply -f ${file}`), { code: 0, stdout: "BGPPeer/tor-1 applied\n" });
+  t.match(await run(`apply -f ${file}`), { code: 0, stdout: "BGPPeer/tor-1 updated\n" });
   t.match(await run(`datastore validate ${directory}`), { code: 0, stdout: /1 objects/ });
   t.match(await run("delete bgppeer tor-1"), { code: 0, stdout: "BGPPeer/tor-1 deleted\n" });
   t.match(await run("delete bgppeer tor-1"), { code: 1, stderr: /there is no BGPPeer\/tor-1/ });
