@@ -5,6 +5,7 @@ import { parseIpAddress } from "../../protocol/types/ip-address.ts";
 import { unreachable } from "../../protocol/types/never.ts";
 import type { KernelReport } from "../api/api-types.ts";
 import type { HostState } from "../calc/host-state.ts";
+import type { HostTunnels } from "../calc/tunnel-state.ts";
 import { RouteWorkerClient } from "../dataplane/route-worker-client.ts";
 import type {
   FromRouteWorker,
@@ -60,6 +61,7 @@ export class KernelLink {
   #readyWorkloadsAreOld = false;
   #wasReady = false;
   #programsLearned = true;
+  #tunnels: HostTunnels | undefined;
   #batchesUnderWay = 0;
 
   constructor(options: KernelLinkOptions) {
@@ -81,6 +83,7 @@ export class KernelLink {
   installLocal(host: HostState): void {
     const { workloads, blackholes, staticRoutes, routeMetric } = host;
     const local = { workloads, blackholes, staticRoutes, routeMetric };
+    this.#installTunnels(host.tunnels);
     this.#client.post({ type: "local", local });
     this.#programLearned(host.programsLearnedRoutes);
   }
@@ -88,6 +91,16 @@ export class KernelLink {
   /** False while enough batches are under way, and on a host that keeps learned routes out of its kernel. */
   get acceptsBestRoutes(): boolean {
     return this.#programsLearned && this.#batchesUnderWay < BATCHES_UNDER_WAY;
+  }
+
+  /** With other ranges, routes that were told of before may go another way now: all are told again, and replaced in place. */
+  #installTunnels(tunnels: HostTunnels): void {
+    const before = this.#tunnels;
+    if (before === tunnels) return;
+    this.#tunnels = tunnels;
+    this.#client.post({ type: "tunnels", tunnels });
+    const sameRanges = before === undefined || before.pools === tunnels.pools;
+    if (!sameRanges && this.#wasReady && this.#programsLearned) this.#options.onForgotten();
   }
 
   /** An empty table takes the place of what is there; afterwards nothing more is sent until it is wanted again. */

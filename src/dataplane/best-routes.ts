@@ -1,9 +1,11 @@
 import type { BestRouteBatch, NextHopSet } from "../../protocol/rib/best-route-batch.ts";
-import type { Family } from "../../protocol/types/family.ts";
+import { type Family, IPV4_UNICAST } from "../../protocol/types/family.ts";
 import type { IpAddress } from "../../protocol/types/ip-address.ts";
 import type { GatewaySetDefinition, RouteDriver } from "../kernel/route-driver.ts";
 import { formatRouteTarget, type RouteLeg, type RouteTarget } from "../kernel/route-target.ts";
+import { EncapsulatedRanges, encapsulationByNumber } from "./encapsulated-ranges.ts";
 import type { NextHopResolver, Resolution } from "./next-hop-resolver.ts";
+import type { Tunnels } from "./tunnels.ts";
 
 /** More legs than this are not installed: a route message has to stay well below a page. */
 export const MAX_ROUTE_LEGS = 64;
@@ -12,18 +14,25 @@ export const MAX_ROUTE_LEGS = 64;
  * Turns best routes into kernel routes. Each set of next hops has one number at the route driver, which keeps the
  * columns prefix → set; what a set means, the union of the gateways that its next hops resolve to, is told to the driver
  * once, and again when a resolution changes. So a change costs as many messages to the kernel as routes use the set,
- * and nothing per route here. A set none of whose next hops resolves means "no route".
+ * and nothing per route here. A set none of whose next hops resolves means "no route". Where pools ask for tunnels, routes
+ * inside them have sets of their own, one for each way of encapsulation.
  */
 export class BestRoutes {
   readonly #driver: BestRouteDriver;
   readonly #resolver: Pick<NextHopResolver, "resolution">;
+  readonly #tunnels: EncapsulatedWays;
   readonly #sets = new Map<string, SharedSet>();
   readonly #families = new Map<Family, FamilyState>();
   #lastIndex = 0;
 
-  constructor(driver: BestRouteDriver, resolver: Pick<NextHopResolver, "resolution">) {
+  constructor(
+    driver: BestRouteDriver,
+    resolver: Pick<NextHopResolver, "resolution">,
+    tunnels: EncapsulatedWays = NO_TUNNELS,
+  ) {
     this.#driver = driver;
     this.#resolver = resolver;
+    this.#tunnels = tunnels;
   }
 
   /** Takes a batch; the arrays are ours now and `nextHopSets` is overwritten. */
@@ -31,7 +40,9 @@ export class BestRoutes {
     const state = this.#stateOf(batch);
     this.#learnSets(batch.newNextHopSets, state);
     const { family, count, addresses, lengths, nextHopSets: gatewaySets } = batch;
-    translate(gatewaySets, count, state.indexes);
+    if (this.#tunnels.ranges.any(family === IPV4_UNICAST ? 4 : 6))
+      this.#translateEncapsulated(batch, state);
+    else translate(gatewaySets, count, state.plain);
     this.#driver.setLearnedRoutes({ family, metric, count, addresses, lengths, gatewaySets });
     if (batch.complete && !state.complete) this.#endGeneration(family, state);
   }
@@ -46,10 +57,19 @@ export class BestRoutes {
   /** Gives the sets that use these next hops their new meaning. */
   nextHopsChanged(changed: readonly Resolution[]): void {
     const names = new Set(changed.map(({ nextHop }) => nextHop));
+    this.#redefine((set) => set.nextHops.some((nextHop) => names.has(nextHop)));
+  }
+
+  /** Tunnel devices or their far ends changed: what is encapsulated gets its new meaning. */
+  tunnelsChanged(): void {
+    this.#redefine((set) => set.encapsulation !== 0);
+  }
+
+  #redefine(isConcerned: (set: SharedSet) => boolean): void {
     const definitions: GatewaySetDefinition[] = [];
     for (const set of this.#sets.values()) {
-      if (!set.nextHops.some((nextHop) => names.has(nextHop))) continue;
-      const target = this.#targetOf(set.nextHops);
+      if (!isConcerned(set)) continue;
+      const target = this.#targetOf(set);
       const meaning = meaningOf(target);
       if (meaning === set.meaning) continue;
       set.meaning = meaning;
@@ -73,9 +93,11 @@ export class BestRoutes {
       generation,
       complete: false,
       sweepWhenComplete: known?.sweepWhenComplete ?? false,
-      indexes: [0],
+      nextHops: [],
+      plain: [0],
+      encapsulated: [],
       // Routes not yet listed again still stand for their old sets.
-      formerIndexes: known === undefined ? [] : [...known.indexes, ...known.formerIndexes],
+      formerIndexes: known === undefined ? [] : [...indexesOf(known), ...known.formerIndexes],
     };
     this.#families.set(family, state);
     return state;
@@ -84,15 +106,40 @@ export class BestRoutes {
   #learnSets(sets: readonly NextHopSet[], state: FamilyState): void {
     const definitions: GatewaySetDefinition[] = [];
     for (const { id, nextHops } of sets) {
-      const key = nextHops.toSorted().join(" ");
-      let set = this.#sets.get(key);
-      if (set === undefined) {
-        const target = this.#targetOf(nextHops);
-        set = { index: ++this.#lastIndex, nextHops, meaning: meaningOf(target) };
-        this.#sets.set(key, set);
-        definitions.push({ index: set.index, target });
-      }
-      state.indexes[id] = set.index;
+      state.nextHops[id] = nextHops;
+      state.plain[id] = this.#indexOf({ nextHops, encapsulation: 0 }, definitions);
+    }
+    if (definitions.length > 0) this.#driver.defineGatewaySets(definitions);
+  }
+
+  /** The set's number at the driver; a new one is added to the definitions. */
+  #indexOf(
+    { nextHops, encapsulation }: Pick<SharedSet, "nextHops" | "encapsulation">,
+    definitions: GatewaySetDefinition[],
+  ): number {
+    const key = [encapsulation, ...nextHops.toSorted()].join(" ");
+    const known = this.#sets.get(key);
+    if (known !== undefined) return known.index;
+    const target = this.#targetOf({ nextHops, encapsulation });
+    const set = { index: ++this.#lastIndex, nextHops, encapsulation, meaning: meaningOf(target) };
+    this.#sets.set(key, set);
+    definitions.push({ index: set.index, target });
+    return set.index;
+  }
+
+  /** The same as `translate` where some routes go through tunnels: the prefix counts, too. */
+  #translateEncapsulated(batch: BestRouteBatch, state: FamilyState): void {
+    const { family, count, addresses, lengths, nextHopSets: sets } = batch;
+    const [version, words] = family === IPV4_UNICAST ? ([4, 1] as const) : ([6, 4] as const);
+    const definitions: GatewaySetDefinition[] = [];
+    for (let i = 0; i < count; i++) {
+      const id = sets[i] as number;
+      const place = { addresses, at: i * words, length: lengths[i] as number };
+      const encapsulation = id === 0 ? 0 : this.#tunnels.ranges.numberOf(version, place);
+      const indexes = indexesFor(state, encapsulation);
+      const nextHops = state.nextHops[id] ?? [];
+      indexes[id] ??= this.#indexOf({ nextHops, encapsulation }, definitions);
+      sets[i] = indexes[id];
     }
     if (definitions.length > 0) this.#driver.defineGatewaySets(definitions);
   }
@@ -109,9 +156,9 @@ export class BestRoutes {
   /** Within a generation every set may come back by its number alone; between generations the unused ones can go. */
   #forgetUnusedSets(): void {
     const used = new Set<number>();
-    for (const { indexes, formerIndexes } of this.#families.values()) {
-      for (const index of indexes) used.add(index);
-      for (const index of formerIndexes) used.add(index);
+    for (const state of this.#families.values()) {
+      for (const index of indexesOf(state)) used.add(index);
+      for (const index of state.formerIndexes) used.add(index);
     }
     const unused: number[] = [];
     for (const [key, set] of this.#sets) {
@@ -122,10 +169,27 @@ export class BestRoutes {
     if (unused.length > 0) this.#driver.forgetGatewaySets(unused);
   }
 
-  #targetOf(nextHops: readonly IpAddress[]): RouteTarget | undefined {
-    return targetOf(nextHops.flatMap((nextHop) => this.#resolver.resolution(nextHop).gateways));
+  #targetOf({
+    nextHops,
+    encapsulation,
+  }: Pick<SharedSet, "nextHops" | "encapsulation">): RouteTarget | undefined {
+    const way = encapsulationByNumber(encapsulation);
+    const resolutions = nextHops.map((nextHop) => this.#resolver.resolution(nextHop));
+    return targetOf(
+      resolutions.flatMap((resolution) =>
+        way === undefined ? resolution.gateways : this.#tunnels.legs(way, resolution),
+      ),
+    );
   }
 }
+
+/** What is asked of the tunnels here. */
+export type EncapsulatedWays = Pick<Tunnels, "ranges" | "legs">;
+
+const NO_TUNNELS: EncapsulatedWays = {
+  ranges: new EncapsulatedRanges([]),
+  legs: (_way, { gateways }) => gateways,
+};
 
 /** The part of the route driver that learned routes need. */
 export type BestRouteDriver = Pick<
@@ -151,6 +215,8 @@ export function targetOf(gateways: readonly RouteLeg[]): RouteTarget | undefined
 type SharedSet = {
   readonly index: number;
   readonly nextHops: readonly IpAddress[];
+  /** By encapsulationByNumber; 0 for none. */
+  readonly encapsulation: number;
   /** The target as text, "" for none: what the driver was told last. */
   meaning: string;
 };
@@ -159,10 +225,32 @@ type FamilyState = {
   readonly generation: number;
   complete: boolean;
   sweepWhenComplete: boolean;
-  /** Number of a set within this generation → number at the driver. */
-  readonly indexes: number[];
+  /** What sets are made of, by their number within this generation. */
+  readonly nextHops: (readonly IpAddress[])[];
+  /** Number of a set within this generation → number at the driver, for routes that go as they are. */
+  readonly plain: number[];
+  /** The same for each way of encapsulation. */
+  readonly encapsulated: (number | undefined)[][];
   formerIndexes: readonly number[];
 };
+
+/** Number of a set within this generation → number at the driver, for one way of encapsulation. */
+function indexesFor(
+  { plain, encapsulated }: FamilyState,
+  encapsulation: number,
+): (number | undefined)[] {
+  if (encapsulation === 0) return plain;
+  const indexes = encapsulated[encapsulation] ?? [];
+  encapsulated[encapsulation] = indexes;
+  return indexes;
+}
+
+/** All numbers at the driver that this generation has used. */
+function* indexesOf({ plain, encapsulated }: FamilyState): Iterable<number> {
+  yield* plain;
+  for (const indexes of encapsulated)
+    for (const index of indexes ?? []) if (index !== undefined) yield index;
+}
 
 function meaningOf(target: RouteTarget | undefined): string {
   return target === undefined ? "" : formatRouteTarget(target);

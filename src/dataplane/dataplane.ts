@@ -18,6 +18,7 @@ import { NextHopResolver } from "./next-hop-resolver.ts";
 import { metricOf, ownResolvingRoutes, ownRoutes, staticGateways } from "./own-routes.ts";
 import { ProgressReport, type RouteSpeed } from "./progress-report.ts";
 import { ReadyWorkloads } from "./ready-workloads.ts";
+import { RetryTimer } from "./retry-timer.ts";
 import type {
   FromRouteWorker,
   LocalDataplane,
@@ -25,6 +26,7 @@ import type {
   RouteWorkerOptions,
   ToRouteWorker,
 } from "./route-worker-messages.ts";
+import { Tunnels } from "./tunnels.ts";
 import { WorkerReports } from "./worker-reports.ts";
 import { WorkloadInterfaces } from "./workload-interfaces.ts";
 
@@ -32,8 +34,6 @@ import { WorkloadInterfaces } from "./workload-interfaces.ts";
 const SLICE_ROUTES = 4_000;
 const PENDING_SAMPLE = 20;
 const UNRESOLVED_SAMPLE = 100;
-const FIRST_RETRY_MILLISECONDS = 500;
-const LONGEST_RETRY_MILLISECONDS = 30_000;
 /** Confirming dumps may take this part of the thread's time, however busy others are with the tables. */
 const DUMP_TIME_SHARE = 0.1;
 
@@ -63,6 +63,7 @@ export class Dataplane {
   readonly #reports: WorkerReports;
   readonly #bestRoutes: BestRoutes;
   readonly #workloads: WorkloadInterfaces;
+  readonly #tunnels: Tunnels;
   readonly #ready = new ReadyWorkloads();
   readonly #progress = new ProgressReport((speed) => this.#report(speed));
   readonly #auditTimer: NodeJS.Timeout;
@@ -73,14 +74,20 @@ export class Dataplane {
   #tracked: ReadonlySet<IpAddress> = new Set();
   #resolutionIsDirty = false;
   #localIsDirty = false;
+  #tunnelsAreDirty = false;
   /** The uplinks that the host was last set up for. */
   #appliedUplinks: readonly string[] = [];
   #linksAreNews = false;
   #hostPending: readonly PendingChange[] = [];
   #ownRoutesPending: readonly PendingChange[] = [];
+  #tunnelsPending: readonly PendingChange[] = [];
   #work: NodeJS.Immediate | undefined;
-  #retryTimer: NodeJS.Timeout | undefined;
-  #retryMilliseconds = FIRST_RETRY_MILLISECONDS;
+  readonly #retry = new RetryTimer(() => {
+    this.#driver.retry();
+    this.#tunnelsAreDirty = true;
+    this.#localIsDirty = true;
+    this.#wake();
+  });
   #dumpTimer: NodeJS.Timeout | undefined;
   #nextDumpAt = 0;
 
@@ -93,7 +100,8 @@ export class Dataplane {
     this.#hostSocket = new NetlinkSocket();
     this.#feed = new NextHopFeed({ resolver: this.#resolver, links: this.#links, routeProtocol });
     this.#driver = new RouteDriver({ socket: this.#routeSocket, protocol: routeProtocol, table });
-    this.#bestRoutes = new BestRoutes(this.#driver, this.#resolver);
+    this.#tunnels = new Tunnels({ socket: this.#hostSocket, links: this.#links });
+    this.#bestRoutes = new BestRoutes(this.#driver, this.#resolver, this.#tunnels);
     this.#workloads = new WorkloadInterfaces({
       socket: this.#hostSocket,
       links: this.#links,
@@ -129,6 +137,11 @@ export class Dataplane {
         break;
       case "local":
         this.#handleLocal(message.local);
+        break;
+      case "tunnels":
+        this.#tunnels.setDesired(message.tunnels);
+        this.#tunnelsAreDirty = true;
+        this.#wake();
         break;
       case "trackNextHops":
         this.#track(message.nextHops);
@@ -182,8 +195,19 @@ export class Dataplane {
   #sweep(family: Family): void {
     this.#bestRoutes.sweep(family);
     this.#workloads.sweep();
+    this.#tunnels.sweep();
     this.#localIsDirty = true;
     this.#wake();
+  }
+
+  /** Devices first; what goes through them knows them by the numbers that links have. */
+  #applyTunnels(): void {
+    this.#tunnelsAreDirty = false;
+    this.#tunnelsPending = this.#tunnels.apply();
+    // Our own devices are news from the kernel like any other, but a route may need them before that comes.
+    this.#feed.loadLinks(this.#hostSocket);
+    this.#bestRoutes.tunnelsChanged();
+    this.#localIsDirty = true;
   }
 
   /** Next hops that are new get their first answer now, whatever it is. */
@@ -207,6 +231,7 @@ export class Dataplane {
       this.#localIsDirty = true;
       this.#driver.retry();
     }
+    if (this.#tunnels.isConcernedBy(event)) this.#tunnelsAreDirty = true;
     const driverHasWork = this.#driver.handle(event);
     if (change.resolution || change.links || driverHasWork) this.#wake();
   }
@@ -217,6 +242,8 @@ export class Dataplane {
     this.#feed.loadRoutes(this.#hostSocket);
     this.#driver.audit();
     this.#workloads.audit();
+    this.#tunnels.audit();
+    this.#tunnelsAreDirty = true;
     this.#resolutionIsDirty = true;
     this.#localIsDirty = true;
     this.#linksAreNews = true;
@@ -233,6 +260,7 @@ export class Dataplane {
 
   #slice(): void {
     if (this.#feed.routesAreDoubtful) this.#confirmRoutes();
+    if (this.#tunnelsAreDirty) this.#applyTunnels();
     if (this.#localIsDirty) this.#applyHost();
     if (this.#resolutionIsDirty) this.#refreshNextHops();
     if (this.#linksAreNews) this.#reports.links();
@@ -285,7 +313,8 @@ export class Dataplane {
 
   #uplinks(): string[] {
     const indexes = [...this.#resolver.uplinks()];
-    return indexes.flatMap((index) => this.#links.byIndex(index)?.name ?? []).sort();
+    const uplinks = indexes.flatMap((index) => this.#links.byIndex(index)?.name ?? []);
+    return [...new Set([...uplinks, ...this.#tunnels.names()])].sort();
   }
 
   /** A new next hop seldom lies behind a new interface: a full feed brings thousands, and the host is set up once. */
@@ -323,24 +352,13 @@ export class Dataplane {
   #report(speed: RouteSpeed): void {
     const status = this.#status(speed);
     this.#send({ type: "progress", status });
-    if (status.pendingCount > 0) this.#scheduleRetry();
-    else this.#retryMilliseconds = FIRST_RETRY_MILLISECONDS;
-  }
-
-  #scheduleRetry(): void {
-    if (this.#retryTimer !== undefined) return;
-    this.#retryTimer = setTimeout(() => {
-      this.#retryTimer = undefined;
-      this.#driver.retry();
-      this.#localIsDirty = true;
-      this.#wake();
-    }, this.#retryMilliseconds);
-    this.#retryMilliseconds = Math.min(2 * this.#retryMilliseconds, LONGEST_RETRY_MILLISECONDS);
+    if (status.pendingCount > 0) this.#retry.schedule();
+    else this.#retry.succeeded();
   }
 
   #stop(cleanup: boolean): void {
     clearInterval(this.#auditTimer);
-    clearTimeout(this.#retryTimer);
+    this.#retry.stop();
     clearTimeout(this.#dumpTimer);
     this.#progress.stop();
     clearImmediate(this.#work);
@@ -355,7 +373,7 @@ export class Dataplane {
     this.#driver.removeAll();
     while (this.#driver.apply().remaining > 0);
     this.#links.load(this.#hostSocket);
-    const left = this.#workloads.cleanUp();
+    const left = [...this.#tunnels.cleanUp(), ...this.#workloads.cleanUp()];
     const { pending } = this.#driver.status({ pendingLimit: PENDING_SAMPLE });
     for (const { what, reason } of left)
       this.#reports.log("error", "cleanup.failed", { what, reason });
@@ -365,10 +383,12 @@ export class Dataplane {
 
   #status(speed: RouteSpeed): RouteStatus {
     const routes = this.#driver.status({ pendingLimit: PENDING_SAMPLE });
-    const others = [...this.#hostPending, ...this.#ownRoutesPending].map(({ what, reason }) => ({
-      route: what,
-      reason,
-    }));
+    const others = [...this.#hostPending, ...this.#tunnelsPending, ...this.#ownRoutesPending].map(
+      ({ what, reason }) => ({
+        route: what,
+        reason,
+      }),
+    );
     const followed = new Set([...this.#tracked, ...this.#bestRoutes.nextHops()]);
     const unresolved = [...followed].filter((one) => !this.#resolver.resolution(one).reachable);
     return {

@@ -45,6 +45,7 @@ export class RouteWorkerClient {
   #restartTimer: NodeJS.Timeout | undefined;
   #restartMilliseconds = FIRST_RESTART_MILLISECONDS;
   #local: LocalDataplane | undefined;
+  #tunnels: (ToRouteWorker & { readonly type: "tunnels" }) | undefined;
   #trackNextHops: (ToRouteWorker & { readonly type: "trackNextHops" }) | undefined;
   /** Families swept once; after a restart they are swept again as soon as a whole generation went over. */
   readonly #swept = new Set<Family>();
@@ -64,6 +65,7 @@ export class RouteWorkerClient {
   /** Posts desired state; a batch's arrays are transferred and must not be used afterwards. Posts to a dead worker are remembered or superseded, never queued. */
   post(message: Exclude<ToRouteWorker, { readonly type: "start" | "stop" }>): void {
     if (message.type === "local") this.#local = message.local;
+    if (message.type === "tunnels") this.#tunnels = message;
     if (message.type === "trackNextHops") this.#trackNextHops = message;
     if (message.type === "sweep") this.#swept.add(message.family);
     if (message.type !== "bestRoutes") this.#worker?.postMessage(message);
@@ -106,6 +108,7 @@ export class RouteWorkerClient {
   #repeat(): void {
     const repeated: (ToRouteWorker | undefined)[] = [
       { type: "start", options: this.#options.worker },
+      this.#tunnels,
       this.#local && { type: "local", local: this.#local },
       this.#trackNextHops,
     ];

@@ -3,6 +3,7 @@ import type { NextHopState } from "../../protocol/speaker/speaker-io.ts";
 import type { Family } from "../../protocol/types/family.ts";
 import type { IpAddress } from "../../protocol/types/ip-address.ts";
 import type { Prefix } from "../../protocol/types/prefix.ts";
+import type { HostTunnels } from "../calc/tunnel-state.ts";
 
 /**
  * The kernel worker owns every netlink socket of the daemon: the route driver, links and addresses, and the resolver of
@@ -13,6 +14,8 @@ export type ToRouteWorker =
   | { readonly type: "bestRoutes"; readonly batch: BestRouteBatch }
   /** The whole desired set of this host's own routes and interfaces. */
   | { readonly type: "local"; readonly local: LocalDataplane }
+  /** Before the routes that go through them. */
+  | { readonly type: "tunnels"; readonly tunnels: HostTunnels }
   | { readonly type: "trackNextHops"; readonly nextHops: readonly IpAddress[] }
   /** Stale routes of the family, left by an earlier process and wanted by nobody, may go now. */
   | { readonly type: "sweep"; readonly family: Family }

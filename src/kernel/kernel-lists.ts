@@ -1,5 +1,6 @@
 import type { AddressMessage } from "./netlink/address-codec.ts";
 import { writeAddressDump } from "./netlink/address-codec.ts";
+import { type ForwardingEntry, writeForwardingDump } from "./netlink/forwarding-codec.ts";
 import { type LinkMessage, writeLinkDump, writeLinkName } from "./netlink/link-codec.ts";
 import { type NeighborMessage, writeNeighborDump } from "./netlink/neighbor-codec.ts";
 import { MESSAGE } from "./netlink/netlink-constants.ts";
@@ -53,6 +54,13 @@ export function listNeighbors(socket: NetlinkSocket, version: 4 | 6): NeighborMe
       write: (writer) => writeNeighborDump(writer, version),
     })
     .flatMap((object) => (object.type === "neighbor" ? [object.neighbor] : []));
+}
+
+/** The forwarding entries of all VXLAN devices. */
+export function listForwardingEntries(socket: NetlinkSocket): ForwardingEntry[] {
+  return socket
+    .list("dump of forwarding entries", { type: MESSAGE.getNeighbor, write: writeForwardingDump })
+    .flatMap((object) => (object.type === "forwarding" ? [object.entry] : []));
 }
 
 export function listRules(socket: NetlinkSocket, version: 4 | 6): RuleMessage[] {

@@ -1,4 +1,5 @@
 import { type AddressMessage, writeAddress } from "./netlink/address-codec.ts";
+import { type ForwardingEntry, writeForwardingEntry } from "./netlink/forwarding-codec.ts";
 import {
   type LinkChange,
   type NewLink,
@@ -73,6 +74,22 @@ export function deleteNeighbor(socket: NetlinkSocket, neighbor: NeighborMessage)
   socket.request(`delete neighbor ${neighbor.address}`, {
     type: MESSAGE.deleteNeighbor,
     write: (writer) => writeNeighbor(writer, neighbor),
+  });
+}
+
+/** Adds an entry to a VXLAN device's forwarding database, or gives its MAC address another host. */
+export function setForwardingEntry(socket: NetlinkSocket, entry: ForwardingEntry): void {
+  socket.request(`forward ${entry.macAddress} to ${entry.remote}`, {
+    type: MESSAGE.newNeighbor,
+    flags: FLAG.create | FLAG.replace,
+    write: (writer) => writeForwardingEntry(writer, entry),
+  });
+}
+
+export function deleteForwardingEntry(socket: NetlinkSocket, entry: ForwardingEntry): void {
+  socket.request(`forward ${entry.macAddress} no more`, {
+    type: MESSAGE.deleteNeighbor,
+    write: (writer) => writeForwardingEntry(writer, entry),
   });
 }
 

@@ -1,4 +1,5 @@
 import type { AddressMessage } from "./address-codec.ts";
+import type { ForwardingEntry } from "./forwarding-codec.ts";
 import type { LinkMessage } from "./link-codec.ts";
 import type { NeighborMessage } from "./neighbor-codec.ts";
 import type { NexthopMessage } from "./nexthop-codec.ts";
@@ -19,5 +20,6 @@ export type KernelObject =
   | { readonly type: "link"; readonly link: LinkMessage }
   | { readonly type: "address"; readonly address: AddressMessage }
   | { readonly type: "neighbor"; readonly neighbor: NeighborMessage }
+  | { readonly type: "forwarding"; readonly entry: ForwardingEntry }
   | { readonly type: "rule"; readonly rule: RuleMessage }
   | { readonly type: "nexthop"; readonly nexthop: NexthopMessage };

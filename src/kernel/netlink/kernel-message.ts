@@ -1,4 +1,5 @@
 import { readAddress } from "./address-codec.ts";
+import { readForwardingEntry } from "./forwarding-codec.ts";
 import type { KernelEvent, KernelObject } from "./kernel-event.ts";
 import { readLink } from "./link-codec.ts";
 import { readNeighbor } from "./neighbor-codec.ts";
@@ -29,7 +30,9 @@ export function readKernelObject({ type, payload }: NetlinkMessage): KernelObjec
     case MESSAGE.newNeighbor:
     case MESSAGE.deleteNeighbor: {
       const neighbor = readNeighbor(payload);
-      return neighbor && { type: "neighbor", neighbor };
+      if (neighbor !== undefined) return { type: "neighbor", neighbor };
+      const entry = readForwardingEntry(payload);
+      return entry && { type: "forwarding", entry };
     }
     case MESSAGE.newRule:
     case MESSAGE.deleteRule: {

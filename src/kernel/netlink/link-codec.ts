@@ -7,6 +7,7 @@ import {
   u32Attribute,
 } from "./netlink-reader.ts";
 import type { NetlinkWriter } from "./netlink-writer.ts";
+import { readVxlanSettings, type VxlanSettings, writeVxlanSettings } from "./vxlan-codec.ts";
 
 /** A network interface as rtnetlink tells it. */
 export type LinkMessage = {
@@ -26,6 +27,7 @@ export type LinkMessage = {
   readonly linkIndex?: number;
   /** A text for people; on links that tortie made, whose they are. */
   readonly alias?: string;
+  readonly vxlan?: VxlanSettings;
 };
 
 const ATTRIBUTE = {
@@ -51,7 +53,9 @@ export function readLink(payload: Buffer): LinkMessage | undefined {
   const attributes = readAttributes(payload, HEADER_OCTETS);
   const flags = payload.readUInt32LE(8);
   const info = attributes.get(ATTRIBUTE.linkInfo);
-  const kind = info && textAttribute(readAttributes(info), INFO_ATTRIBUTE.kind);
+  const infoAttributes = info && readAttributes(info);
+  const kind = infoAttributes && textAttribute(infoAttributes, INFO_ATTRIBUTE.kind);
+  const data = kind === "vxlan" ? infoAttributes?.get(INFO_ATTRIBUTE.data) : undefined;
   const mac = attributes.get(ATTRIBUTE.address);
   const masterIndex = u32Attribute(attributes, ATTRIBUTE.master);
   const linkIndex = u32Attribute(attributes, ATTRIBUTE.link);
@@ -69,6 +73,7 @@ export function readLink(payload: Buffer): LinkMessage | undefined {
     ...(masterIndex === undefined ? {} : { masterIndex }),
     ...(linkIndex === undefined ? {} : { linkIndex }),
     ...(alias === undefined ? {} : { alias }),
+    ...(data === undefined ? {} : { vxlan: readVxlanSettings(data) }),
   };
 }
 
@@ -98,12 +103,13 @@ export function writeLinkChange(writer: NetlinkWriter, index: number, change: Li
   writeNamespace(writer, change.namespace);
 }
 
-/** A link to create: a veth pair, or any kind that needs no data of its own ("dummy", "bridge", …). */
+/** A link to create: a veth pair, a VXLAN, or any kind that needs no data of its own ("dummy", "ipip", …). */
 export type NewLink = LinkChange & {
   readonly name: string;
   readonly kind: string;
   /** Cannot be created up: the kernel would open it before its other end exists. */
   readonly peer?: Omit<LinkChange, "up"> & { readonly name: string };
+  readonly vxlan?: VxlanSettings;
 };
 
 /** RTM_NEWLINK with NLM_F_CREATE | NLM_F_EXCL. */
@@ -111,11 +117,14 @@ export function writeNewLink(writer: NetlinkWriter, link: NewLink): void {
   writeLinkChange(writer, 0, link);
   writer.nested(ATTRIBUTE.linkInfo, () => {
     writer.attribute(INFO_ATTRIBUTE.kind, Buffer.from(link.kind));
-    const { peer } = link;
-    if (peer === undefined) return;
-    writer.nested(INFO_ATTRIBUTE.data, () => {
-      writer.nested(VETH_PEER, () => writeLinkChange(writer, 0, peer));
-    });
+    const { peer, vxlan } = link;
+    if (vxlan !== undefined) {
+      writer.nested(INFO_ATTRIBUTE.data, () => writeVxlanSettings(writer, vxlan));
+    } else if (peer !== undefined) {
+      writer.nested(INFO_ATTRIBUTE.data, () => {
+        writer.nested(VETH_PEER, () => writeLinkChange(writer, 0, peer));
+      });
+    }
   });
 }
 

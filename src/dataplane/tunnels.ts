@@ -1,0 +1,151 @@
+import type { IpAddress } from "../../protocol/types/ip-address.ts";
+import { prefixContainsAddress } from "../../protocol/types/prefix.ts";
+import type { HostTunnels, TunnelDevice, TunnelRemote } from "../calc/tunnel-state.ts";
+import type { PendingChange } from "../kernel/link-driver.ts";
+import type { LinkTable } from "../kernel/link-table.ts";
+import type { KernelEvent } from "../kernel/netlink/kernel-event.ts";
+import type { NetlinkSocket } from "../kernel/netlink/netlink-socket.ts";
+import type { RouteLeg } from "../kernel/route-target.ts";
+import { type DesiredTunnel, TunnelDriver } from "../kernel/tunnel-driver.ts";
+import { EncapsulatedRanges, type Encapsulation } from "./encapsulated-ranges.ts";
+import type { Resolution } from "./next-hop-resolver.ts";
+
+/** Octets in front of each packet: an IPv4 header, or Ethernet, IP, UDP and VXLAN headers. */
+const OVERHEAD = { ipip: 20, vxlan: 50, vxlanV6: 70 } as const;
+/** A device that nobody wants any more takes packets for so many audits: other hosts hear of a change when they do. */
+const AUDITS_BEFORE_REMOVAL = 2;
+
+/**
+ * The tunnels of this host: their devices, and the way that a route through them takes. A packet goes into a tunnel only if
+ * the far end is ready and our own device is there; otherwise it takes the way that the next hop itself has.
+ */
+export class Tunnels {
+  readonly #links: LinkTable;
+  readonly #driver: TunnelDriver;
+  #desired: HostTunnels = { pools: [], ownSubnets: [], devices: [] };
+  #ranges = new EncapsulatedRanges([]);
+  /** For each tunnel, its far ends by the next hops that mean them. */
+  #remotes = new Map<string, Map<IpAddress, TunnelRemote>>();
+  #mayRemove = false;
+  /** Audits that found the device unwanted, by its name. */
+  readonly #unwanted = new Map<string, number>();
+
+  constructor({ socket, links }: { readonly socket: NetlinkSocket; readonly links: LinkTable }) {
+    this.#links = links;
+    this.#driver = new TunnelDriver(socket);
+  }
+
+  /** The learned routes that are encapsulated, and how. */
+  get ranges(): EncapsulatedRanges {
+    return this.#ranges;
+  }
+
+  setDesired(desired: HostTunnels): void {
+    this.#desired = desired;
+    this.#ranges = new EncapsulatedRanges(desired.pools);
+    this.#remotes = new Map(
+      desired.devices.map(({ tunnel, remotes }) => [tunnel, byNextHop(remotes)]),
+    );
+    for (const { name } of desired.devices) this.#unwanted.delete(name);
+  }
+
+  /** Devices that are there, for what concerns all interfaces that packets from outside come in by. */
+  names(): readonly string[] {
+    return this.#desired.devices
+      .map(({ name }) => name)
+      .filter((name) => this.#links.byName(name) !== undefined);
+  }
+
+  /** Whether a device may have to be looked at again: it changed, or what it stands on did. */
+  isConcernedBy(event: KernelEvent): boolean {
+    const { devices } = this.#desired;
+    if (event.type === "address") {
+      const name = this.#links.byIndex(event.address.interfaceIndex)?.name;
+      return devices.some((each) => each.name === name || each.local === event.address.address);
+    }
+    if (event.type !== "link") return false;
+    return devices.some(
+      ({ name, local }) =>
+        name === event.link.name || this.#interfaceOf(local)?.index === event.link.index,
+    );
+  }
+
+  /** From now on devices that an earlier process left may go, if they stay unwanted. */
+  sweep(): void {
+    this.#mayRemove = true;
+  }
+
+  /** Makes devices as desired; answers what could not be. */
+  apply(): PendingChange[] {
+    const pending: PendingChange[] = [];
+    const desired = this.#desired.devices.flatMap((device) => {
+      const tunnel = this.#tunnelOf(device);
+      if (typeof tunnel !== "string") return [tunnel];
+      pending.push({ what: `tunnel ${device.name}`, reason: tunnel });
+      return [];
+    });
+    return [...pending, ...this.#driver.apply(desired)];
+  }
+
+  /** The slow look: devices that have been unwanted long enough go. */
+  audit(): PendingChange[] {
+    if (!this.#mayRemove) return [];
+    const keep = new Set(this.#desired.devices.map(({ name }) => name));
+    for (const { name, alias } of this.#links.links()) {
+      if (alias === undefined || keep.has(name)) continue;
+      const audits = (this.#unwanted.get(name) ?? 0) + 1;
+      this.#unwanted.set(name, audits);
+      if (audits < AUDITS_BEFORE_REMOVAL) keep.add(name);
+    }
+    return this.#driver.removeAllBut(keep);
+  }
+
+  cleanUp(): PendingChange[] {
+    return this.#driver.removeAllBut(new Set());
+  }
+
+  /** The legs of a route inside an encapsulated range over a next hop that resolved to `resolution`. */
+  legs({ tunnel, crossSubnet }: Encapsulation, resolution: Resolution): readonly RouteLeg[] {
+    const { nextHop, reachable, gateways } = resolution;
+    const remote = this.#remotes.get(tunnel)?.get(nextHop);
+    const device = this.#desired.devices.find((each) => each.tunnel === tunnel);
+    const link = device && this.#links.byName(device.name);
+    if (!reachable || remote === undefined || link === undefined || !link.up) return gateways;
+    if (crossSubnet && this.#isInOwnSubnet(nextHop)) return gateways;
+    const gateway = tunnel === "ipip" ? remote.underlay : remote.address;
+    return [{ gateway, interfaceIndex: link.index, onLink: true }];
+  }
+
+  #isInOwnSubnet(address: IpAddress): boolean {
+    return this.#desired.ownSubnets.some((subnet) => prefixContainsAddress(subnet, address));
+  }
+
+  /** As the driver wants it, or why that cannot be yet. */
+  #tunnelOf({ name, tunnel, local, address, mtu, vxlan, remotes }: TunnelDevice) {
+    const below = this.#interfaceOf(local);
+    if (below === undefined) return `no interface has the address ${local}`;
+    const macs = remotes.flatMap(({ macAddress, address: end, underlay }) =>
+      macAddress === undefined ? [] : [{ macAddress, address: end, underlay }],
+    );
+    return {
+      name,
+      kind: tunnel === "ipip" ? "ipip" : "vxlan",
+      mtu: mtu ?? below.mtu - OVERHEAD[tunnel],
+      ...(address && { address }),
+      ...(vxlan && { vxlan: { ...vxlan, local, linkIndex: below.index, learning: false } }),
+      remotes: macs,
+    } as const satisfies DesiredTunnel;
+  }
+
+  #interfaceOf(local: IpAddress) {
+    for (const { address, interfaceIndex } of this.#links.addresses())
+      if (address === local) return this.#links.byIndex(interfaceIndex);
+    return undefined;
+  }
+}
+
+function byNextHop(remotes: readonly TunnelRemote[]): Map<IpAddress, TunnelRemote> {
+  return new Map(
+    remotes.flatMap((remote) => remote.nextHops.map((nextHop) => [nextHop, remote] as const)),
+  );
+}
