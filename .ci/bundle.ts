@@ -3,7 +3,15 @@
  * This is what ships and what end-to-end tests, benches and the demo run. koffi and etcd3 stay outside: the one is native, the other reads
  * its .proto files from its own folder.
  */
-import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { build } from "esbuild";
 import { COMMANDS } from "../src/cli/commands.ts";
@@ -16,6 +24,7 @@ const entries: { readonly [name: string]: string } = {
   tortie: "src/cli/main.ts",
   tortied: "src/agent/main.ts",
   "route-worker": "src/dataplane/route-worker.ts",
+  "rules-worker": "src/dataplane/rules/rules-worker.ts",
   "link-worker": "src/workload/link-worker.ts",
 };
 
@@ -50,6 +59,21 @@ const result = await build({
   metafile: true,
   logLevel: "warning",
 });
+
+/** The CNI plugin alone: one file that runs anywhere, CommonJS because Node starts that sooner. */
+await build({
+  absWorkingDir: root,
+  entryPoints: ["src/workload/cni/main.ts"],
+  outfile: "dist/tortie-cni.cjs",
+  bundle: true,
+  format: "cjs",
+  platform: "node",
+  target: "node22",
+  minify: true,
+  banner: { js: "#!/usr/bin/env node" },
+  logLevel: "warning",
+});
+chmodSync(join(root, "dist/tortie-cni.cjs"), 0o755);
 
 for (const name of Object.keys(entries)) {
   const bytes = result.metafile.outputs[`dist/${name}.js`]?.bytes ?? 0;

@@ -61,6 +61,14 @@ export class WorkloadService implements WorkloadHost {
     });
   }
 
+  poolVersions(): ReadonlySet<4 | 6> {
+    const pools = resourcesOf(this.#options.resources().values(), "IPPool");
+    const enabled = pools.filter(
+      ({ spec }) => !spec.disabled && (spec.allowedUses ?? ["Workload"]).includes("Workload"),
+    );
+    return new Set(enabled.map(({ spec }) => (spec.cidr.includes(":") ? 6 : 4)));
+  }
+
   endpoints(): readonly WorkloadEndpoint[] {
     const all = resourcesOf(this.#options.resources().values(), "WorkloadEndpoint");
     return all.filter(({ spec }) => spec.node === this.nodeName);

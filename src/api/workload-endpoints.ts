@@ -6,7 +6,7 @@ import {
   type WorkloadErrorCode,
   type WorkloadRequest,
 } from "../workload/workload-request.ts";
-import type { ListedWorkload } from "../workload/workloads.ts";
+import type { ListedWorkload, Workloads } from "../workload/workloads.ts";
 import { ApiError } from "./api-error.ts";
 import type { ApiSource } from "./api-source.ts";
 import { API_VERSION, type ApiErrorDetail, type WorkloadReport } from "./api-types.ts";
@@ -50,8 +50,8 @@ const attachment = z.discriminatedUnion("type", [
 const addresses = z.discriminatedUnion("from", [
   z.strictObject({
     from: z.literal("auto"),
-    ipv4: z.int().min(0).max(16),
-    ipv6: z.int().min(0).max(16),
+    ipv4: z.int().min(0).max(16).optional(),
+    ipv6: z.int().min(0).max(16).optional(),
     pools: z.array(z.string()).optional(),
     lowest: z.boolean().optional(),
   }),
@@ -97,7 +97,9 @@ const removeSchema = z.strictObject({
 
 const checkSchema = z.strictObject({
   ...identity,
-  inside: z.strictObject({ netns, interfaceName }).optional(),
+  inside: z
+    .strictObject({ netns, interfaceName, addresses: z.array(address).optional() })
+    .optional(),
 });
 
 const gcSchema = z.strictObject({
@@ -106,6 +108,9 @@ const gcSchema = z.strictObject({
   annotation: z.strictObject({ name, value: z.string() }),
   valid: z.array(z.strictObject({ containerId: name, endpoint: name })),
 });
+
+/** A checked body is what its schema says; that optional fields are absent, and not undefined, the schema cannot say. */
+type Arguments<Act extends keyof Workloads> = Parameters<Workloads[Act]>;
 
 /** GET /v1/workloads. */
 export async function listWorkloads(source: ApiSource): Promise<object> {
@@ -122,20 +127,16 @@ export async function addWorkload(body: unknown, source: ApiSource): Promise<obj
 
 /** POST /v1/workloads/remove. */
 export async function removeWorkload(body: unknown, source: ApiSource): Promise<object> {
-  const request = parse(removeSchema, body) as Parameters<
-    ReturnType<ApiSource["workloads"]>["remove"]
-  >[0];
+  const request = parse(removeSchema, body) as Arguments<"remove">[0];
   const { existed } = await told(() => source.workloads().remove(request));
   return { apiVersion: API_VERSION, kind: "RemovedWorkload", existed };
 }
 
 /** POST /v1/workloads/check. */
 export async function checkWorkload(body: unknown, source: ApiSource): Promise<object> {
-  const { inside, ...request } = parse(checkSchema, body);
+  const { inside, ...identified } = parse(checkSchema, body);
   const problems = await told(() =>
-    source
-      .workloads()
-      .check(request as Parameters<ReturnType<ApiSource["workloads"]>["check"]>[0], inside),
+    source.workloads().check(identified as Arguments<"check">[0], inside as Arguments<"check">[1]),
   );
   return { apiVersion: API_VERSION, kind: "CheckedWorkload", problems };
 }

@@ -88,7 +88,11 @@ export class HostWorkloads implements Workloads {
     const { state, problems } = this.#host.stateOf(endpoint);
     const found = state === "ready" ? [...problems] : [`its state is "${state}"`, ...problems];
     if (inside === undefined) return found;
-    const addresses = addressesOfNetworks(endpoint.spec.ipNetworks);
+    const own = addressesOfNetworks(endpoint.spec.ipNetworks);
+    const { addresses = own } = inside;
+    for (const address of addresses) {
+      if (!own.includes(address)) found.push(`${address} is not its address`);
+    }
     const answer = await this.#links.ask({
       type: "check",
       hostInterface: names.hostInterface,
@@ -144,7 +148,11 @@ export class HostWorkloads implements Workloads {
       stages[name] = Math.round((performance.now() - startedAt) * 10) / 10;
     };
     const owner = { host: this.#host.nodeName, handle: request.handle ?? names.handle };
-    const addresses = await obtainAddresses({ ipam: this.#ipam, owner, undo }, request);
+    const poolVersions = this.#host.poolVersions();
+    const { addresses, settle } = await obtainAddresses(
+      { ipam: this.#ipam, owner, undo, poolVersions },
+      request,
+    );
     stage("addresses");
     const hostInterface = hostInterfaceOf(request, names);
     const mtu = request.mtu ?? this.#host.mtu();
@@ -162,6 +170,7 @@ export class HostWorkloads implements Workloads {
     stage("stored");
     await this.#deliver(endpoint, undo);
     stage("announced");
+    await settle();
     this.#host.log("workload.added", { workload: names.resource, addresses, milliseconds: stages });
     return {
       endpoint,
@@ -212,7 +221,10 @@ export class HostWorkloads implements Workloads {
   ): Promise<{ readonly existed: boolean }> {
     const endpoint = await this.#stored(names);
     const another = identity.containerId !== undefined && endpoint?.spec.containerID !== undefined;
-    if (another && endpoint.spec.containerID !== identity.containerId) return { existed: false };
+    if (another && endpoint.spec.containerID !== identity.containerId) {
+      await this.#releaseFormer(identity.handle, endpoint);
+      return { existed: false };
+    }
     const hostInterface = endpoint?.spec.interfaceName ?? names.hostInterface;
     if (endpoint !== undefined) await this.#withdraw(endpoint, hostInterface);
     // Interfaces that were not made here stay; a pair goes also when a process that died has left nothing else of it.
@@ -235,6 +247,13 @@ export class HostWorkloads implements Workloads {
       this.#host.announceAgain(hostInterface);
       throw error;
     }
+  }
+
+  /** The addresses of an incarnation that another one has replaced. */
+  async #releaseFormer(handle: string | undefined, endpoint: WorkloadEndpoint): Promise<void> {
+    if (handle === undefined) return;
+    if (handle === endpoint.metadata.annotations?.[HANDLE_ANNOTATION]) return;
+    await this.#ipam.release({ handle });
   }
 
   /** Under each handle that the addresses may have been assigned to. */

@@ -11,44 +11,50 @@ export type WorkloadIpam = Pick<Ipam, "assign" | "assignAddresses" | "release" |
 /** Who the addresses are for. */
 export type AddressOwner = { readonly host: string; readonly handle: string };
 
+/** Addresses for a workload; `settle` is for when it is connected. */
+export type ObtainedAddresses = {
+  readonly addresses: readonly IpAddress[];
+  /** Gives back what an earlier incarnation had and this one has not: nobody else will ever ask for it. */
+  readonly settle: () => Promise<void>;
+};
+
+/** What addresses are obtained with. */
+export type ObtainOptions = {
+  readonly ipam: WorkloadIpam;
+  readonly owner: AddressOwner;
+  readonly undo: UndoStack;
+  /** IP versions that the cluster has a pool of. */
+  readonly poolVersions: ReadonlySet<4 | 6>;
+};
+
 /**
  * The addresses of a workload, by where they come from. What the handle held before stays its own when a later step fails:
  * only what this call added is given back.
  */
 export async function obtainAddresses(
-  {
-    ipam,
-    owner,
-    undo,
-  }: { readonly ipam: WorkloadIpam; readonly owner: AddressOwner; readonly undo: UndoStack },
+  options: ObtainOptions,
   request: WorkloadRequest,
-): Promise<readonly IpAddress[]> {
-  const { addresses } = request;
-  if (addresses.from === "elsewhere") return addresses.addresses;
+): Promise<ObtainedAddresses> {
+  const { ipam, owner, undo } = options;
+  if (request.addresses.from === "elsewhere") {
+    return { addresses: request.addresses.addresses, settle: async () => {} };
+  }
   const held = (await ipam.byHandle(owner.handle)).map(({ address }) => address);
   undo.push("assignment of addresses", async () => {
     const now = (await ipam.byHandle(owner.handle)).map(({ address }) => address);
-    await giveBack(
-      ipam,
-      owner,
-      now.filter((address) => !held.includes(address)),
-    );
+    await giveBack(options, without(now, held));
   });
-  const result = await ask(ipam, owner, request);
-  const obtained = addressesOf(result);
-  // An earlier incarnation may have had others; nobody else will ever ask for them.
-  await giveBack(
-    ipam,
-    owner,
-    held.filter((address) => !obtained.includes(address)),
-  );
-  return obtained;
+  const addresses = addressesOf(await ask(options, request));
+  return { addresses, settle: () => giveBack(options, without(held, addresses)) };
+}
+
+function without(all: readonly IpAddress[], some: readonly IpAddress[]): readonly IpAddress[] {
+  return all.filter((address) => !some.includes(address));
 }
 
 /** Gives addresses of the handle back; an address that has another owner by now is left alone. */
 async function giveBack(
-  ipam: WorkloadIpam,
-  { handle }: AddressOwner,
+  { ipam, owner: { handle } }: ObtainOptions,
   addresses: readonly IpAddress[],
 ): Promise<void> {
   if (addresses.length === 0) return;
@@ -56,8 +62,7 @@ async function giveBack(
 }
 
 function ask(
-  ipam: WorkloadIpam,
-  owner: AddressOwner,
+  { ipam, owner, poolVersions }: ObtainOptions,
   request: WorkloadRequest,
 ): Promise<AssignResult> {
   const { addresses } = request;
@@ -71,8 +76,8 @@ function ask(
     case "auto":
       return ipam.assign({
         ...common,
-        ipv4Count: addresses.ipv4,
-        ipv6Count: addresses.ipv6,
+        ipv4Count: addresses.ipv4 ?? Number(poolVersions.has(4) || addresses.ipv6 === undefined),
+        ipv6Count: addresses.ipv6 ?? Number(poolVersions.has(6)),
         ...(addresses.pools && { pools: addresses.pools }),
         ...(addresses.lowest && { lowestFreeBlock: true }),
       });

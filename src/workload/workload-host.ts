@@ -8,6 +8,8 @@ export type WorkloadHost = {
   readonly nodeName: string;
   /** Of a new workload on this host, as uplinks and pools are now. */
   readonly mtu: () => number;
+  /** IP versions that the cluster has an enabled pool of. */
+  readonly poolVersions: () => ReadonlySet<4 | 6>;
   /** This host's endpoints, as last heard from the datastore. */
   readonly endpoints: () => readonly WorkloadEndpoint[];
   /** Resolves when this host delivers to the endpoint and announces it, or when that will not happen. */

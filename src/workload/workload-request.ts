@@ -30,11 +30,12 @@ export type WorkloadAttachment =
 
 /** Where the addresses come from. */
 export type AddressRequest =
-  /** So many from our IPAM; `lowest` takes the pool's lowest free address in place of the host's next one. */
+  /** So many from our IPAM; `lowest` takes the pool's lowest free block in place of one that the host's name picks. */
   | {
       readonly from: "auto";
-      readonly ipv4: number;
-      readonly ipv6: number;
+      /** Left out: one of each version that the cluster has a pool of. */
+      readonly ipv4?: number;
+      readonly ipv6?: number;
       /** CIDRs of pools, in place of all that the host may use. */
       readonly pools?: readonly string[];
       readonly lowest?: boolean;

@@ -1,3 +1,4 @@
+import type { IpAddress } from "../../protocol/types/ip-address.ts";
 import type {
   ConnectedWorkload,
   WorkloadEndpoint,
@@ -24,10 +25,17 @@ export type Workloads = {
     identity: WorkloadIdentity & { readonly containerId?: string; readonly handle?: string },
     options?: { readonly keepAddresses?: boolean },
   ) => Promise<{ readonly existed: boolean }>;
-  /** What is wrong with a connected workload, in words; empty when all is well. With `inside`, its own end is looked at, too. */
+  /**
+   * What is wrong with a connected workload, in words; empty when all is well. With `inside`, its own end is looked at, too,
+   * which shall have these addresses.
+   */
   readonly check: (
     identity: WorkloadIdentity,
-    inside?: { readonly netns: string; readonly interfaceName: string },
+    inside?: {
+      readonly netns: string;
+      readonly interfaceName: string;
+      readonly addresses?: readonly IpAddress[];
+    },
   ) => Promise<readonly string[]>;
   /** Every endpoint of this host. */
   readonly list: () => Promise<readonly ListedWorkload[]>;
