@@ -1,5 +1,6 @@
 import type { Command } from "./command.ts";
 import { BGP_ROWS } from "./rows/bgp-rows.ts";
+import { IPAM_ROWS } from "./rows/ipam-rows.ts";
 import { LEGACY_ROWS } from "./rows/legacy-rows.ts";
 import { NODE_ROWS } from "./rows/node-rows.ts";
 import { RESOURCE_ROWS } from "./rows/resource-rows.ts";
@@ -10,6 +11,7 @@ export const COMMANDS: readonly Command[] = [
   ...NODE_ROWS,
   ...BGP_ROWS,
   ...RESOURCE_ROWS,
+  ...IPAM_ROWS,
   ...TOOL_ROWS,
   ...LEGACY_ROWS,
 ];

@@ -24,6 +24,7 @@ const GROUPS: { readonly [word: string]: string } = {
   bgp: "Sessions and routes",
   node: "This host's daemon",
   datastore: "Where resources are kept",
+  ipam: "Addresses: who has which, and how many are left",
 };
 
 /** Parses a command line and runs what it names. Throws CommanderError, or what the command throws. */

@@ -24,6 +24,8 @@ export interface Datastore {
    * process may see some before the others; what it makes of them is compared again when it writes.)
    */
   transact(writes: readonly Write[]): Promise<TransactResult>;
+  /** Versions of an object, newest first, as far back as they are known; absent in a store that forgets what it replaces. */
+  history?(key: ResourceKey, options: { readonly limit: number }): Promise<readonly Resource[]>;
   /**
    * Every change after the revision of a listing, in order, none lost and none twice, in batches as they are at hand. Ends
    * when the signal aborts. Throws RevisionGone when the changes since are no longer known: list again, and go on from there.

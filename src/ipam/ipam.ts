@@ -1,5 +1,5 @@
 import type { IpAddress } from "../../protocol/types/ip-address.ts";
-import type { Prefix } from "../../protocol/types/prefix.ts";
+import { comparePrefix, type Prefix } from "../../protocol/types/prefix.ts";
 import type { Datastore } from "../datastore/datastore.ts";
 import { planAddresses } from "./address-plan.ts";
 import { ordinalOf } from "./address-range.ts";
@@ -10,7 +10,7 @@ import type {
   AssignRequest,
   AssignResult,
 } from "./assign-request.ts";
-import { assignmentAt, heldBy } from "./assignment.ts";
+import { assignmentAt, assignmentsOf, heldBy } from "./assignment.ts";
 import { giveUpBlock } from "./claim-block.ts";
 import { IpamTransaction } from "./ipam-transaction.ts";
 import { KnownObjects } from "./known-objects.ts";
@@ -99,6 +99,15 @@ export class Ipam {
     const ordinal = block && ordinalOf(block.cidr, address);
     if (block === undefined || ordinal === undefined) return undefined;
     return assignmentAt(block, ordinal, reading.settings);
+  }
+
+  /** Every address that somebody has, in the order of blocks. */
+  async all(): Promise<readonly Assignment[]> {
+    const { transaction, settings } = await this.#read();
+    const blocks = await transaction.allBlocks();
+    return blocks
+      .toSorted((a, b) => comparePrefix(a.cidr, b.cidr))
+      .flatMap((block) => assignmentsOf(block, settings));
   }
 
   /** Gives up a host's blocks: empty ones are deleted, others stay without an owner until their last address is released. */

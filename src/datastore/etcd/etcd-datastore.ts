@@ -11,6 +11,7 @@ import type {
   Write,
   WriteResult,
 } from "../datastore.ts";
+import { historyOf } from "./etcd-history.ts";
 import { WATCHED_RANGE } from "./etcd-keys.ts";
 import type { EtcdOptions } from "./etcd-options.ts";
 import { plainTextWarnings } from "./etcd-options.ts";
@@ -68,6 +69,13 @@ export class EtcdDatastore implements Datastore {
 
   async transact(writes: readonly Write[]): Promise<TransactResult> {
     return this.#transactions.transact(writes);
+  }
+
+  async history(
+    key: ResourceKey,
+    { limit }: { readonly limit: number },
+  ): Promise<readonly Resource[]> {
+    return historyOf(key, { transport: this.#transport, reader: this.#reader, limit });
   }
 
   async *watch({
