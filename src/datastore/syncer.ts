@@ -4,6 +4,8 @@ import { formatKey, keyOf, type Resource } from "../resources/resource.ts";
 import type { AnyResource } from "../resources/schemas.ts";
 import { type Validated, validateResource } from "../resources/validate.ts";
 import { type Datastore, RevisionGone, type StoreProblem, type WatchBatch } from "./datastore.ts";
+import { type Loss, LossGuard } from "./loss-guard.ts";
+import { withInterruptions } from "./with-interruptions.ts";
 
 /** What the cluster is, as far as this process knows. Every update carries the whole; `changed` says what moved. */
 export type SyncUpdate = {
@@ -14,6 +16,8 @@ export type SyncUpdate = {
   /** False while the store cannot be reached: `resources` are the last that were known. */
   readonly inSync: boolean;
   readonly problems: readonly SyncProblem[];
+  /** Set while `resources` hold what is gone from the store; or lack what was there at the last run, with `atStart`. */
+  readonly loss?: Loss;
 };
 
 /** Something in the store that is not in force, and why. Holds no secrets. */
@@ -28,9 +32,17 @@ export type SyncProblem = {
 
 export type SyncOptions = {
   readonly signal: AbortSignal;
-  /** Wait before the store is tried again after a failure: doubles from `initial` to `max`. */
+  /** Wait before the store is tried again after a failure: doubles from `initial` to `max`, less a part by chance. */
   readonly retryMilliseconds?: { readonly initial: number; readonly max: number };
+  /** Before it is listed again because its history is gone, which is so for every daemon of the cluster at once. */
+  readonly relistWithinMilliseconds?: number;
+  /** Keeps in force what most likely nobody wanted to delete. */
+  readonly guard?: LossGuard<AnyResource>;
+  readonly random?: () => number;
 };
+
+/** Addresses by owner: as many as there are workloads, and of interest to nobody who only follows. */
+const NOT_FOLLOWED = ["IPAMHandle"];
 
 /**
  * Follows a datastore: lists, watches, lists again when it must. The first update comes when the store has been read once
@@ -39,25 +51,37 @@ export type SyncOptions = {
  */
 export async function* syncDatastore(
   datastore: Datastore,
-  { signal, retryMilliseconds = { initial: 200, max: 10_000 } }: SyncOptions,
+  {
+    signal,
+    retryMilliseconds = { initial: 200, max: 10_000 },
+    relistWithinMilliseconds = 1000,
+    guard = new LossGuard<AnyResource>(),
+    random = Math.random,
+  }: SyncOptions,
 ): AsyncGenerator<SyncUpdate> {
-  const state = new SyncState(datastore);
+  const state = new SyncState(datastore, guard);
   let wait = retryMilliseconds.initial;
   while (!signal.aborted) {
     try {
-      const listing = await datastore.list();
+      const listing = await datastore.list({ without: NOT_FOLLOWED });
       state.replaceAll(listing.resources);
+      if (guard.isConfirmationRequested) state.confirmLoss();
       wait = retryMilliseconds.initial;
       yield state.update();
-      for await (const batch of datastore.watch({ after: listing.revision, signal })) {
-        state.apply(batch);
+      const batches = datastore.watch({ after: listing.revision, signal });
+      for await (const batch of withInterruptions(batches, guard)) {
+        if (batch === "interrupted") state.confirmLoss();
+        else state.apply(batch);
         yield state.update();
       }
     } catch (error) {
       if (signal.aborted) return;
-      if (error instanceof RevisionGone) continue;
+      if (error instanceof RevisionGone) {
+        await pause(random() * relistWithinMilliseconds, signal);
+        continue;
+      }
       yield state.lost(error);
-      await pause(wait, signal);
+      await pause(wait * (0.5 + random() / 2), signal);
       wait = Math.min(wait * 2, retryMilliseconds.max);
     }
   }
@@ -66,26 +90,41 @@ export async function* syncDatastore(
 /** The objects in force, and those that are not and why. */
 class SyncState {
   readonly #datastore: Datastore;
+  readonly #guard: LossGuard<AnyResource>;
   readonly #resources = new Map<string, AnyResource>();
   readonly #rejected = new Map<string, SyncProblem>();
   #changed = new Set<string>();
 
-  constructor(datastore: Datastore) {
+  constructor(datastore: Datastore, guard: LossGuard<AnyResource>) {
     this.#datastore = datastore;
+    this.#guard = guard;
   }
 
   replaceAll(listed: readonly Resource[]): void {
     const present = new Set(listed.map((resource) => formatKey(keyOf(resource))));
-    for (const key of [...this.#resources.keys(), ...this.#rejected.keys()]) {
-      if (!present.has(key)) this.#remove(key);
-    }
+    const known = [...this.#resources.keys(), ...this.#rejected.keys()];
     for (const resource of listed) this.#put(resource);
+    this.#remove(known.filter((key) => !present.has(key)));
+    this.#guard.listed();
   }
 
   apply(batch: WatchBatch): void {
+    let gone: string[] = [];
     for (const event of batch.events) {
-      if (event.type === "put") this.#put(event.resource);
-      else this.#remove(formatKey(event.key));
+      if (event.type === "delete") gone.push(formatKey(event.key));
+      else {
+        // A delete before the put of the same object must not come after it.
+        if (gone.length > 0) this.#remove(gone);
+        gone = [];
+        this.#put(event.resource);
+      }
+    }
+    if (gone.length > 0) this.#remove(gone);
+  }
+
+  confirmLoss(): void {
+    for (const key of this.#guard.confirm().keys()) {
+      if (this.#resources.delete(key)) this.#changed.add(key);
     }
   }
 
@@ -101,6 +140,8 @@ class SyncState {
 
   #put(resource: Resource): void {
     const key = formatKey(keyOf(resource));
+    if (NOT_FOLLOWED.includes(resource.kind)) return;
+    this.#guard.seen(key);
     const known = this.#resources.get(key);
     const validated = check(resource);
     if (!validated.ok) {
@@ -124,13 +165,32 @@ class SyncState {
     ) {
       return;
     }
+    if (known === undefined) this.#guard.added(validated.resource);
     this.#resources.set(key, validated.resource);
     this.#changed.add(key);
   }
 
-  #remove(key: string): void {
-    this.#rejected.delete(key);
-    if (this.#resources.delete(key)) this.#changed.add(key);
+  #remove(keys: readonly string[]): void {
+    const gone = new Map<string, AnyResource>();
+    for (const key of keys) {
+      this.#rejected.delete(key);
+      const resource = this.#resources.get(key);
+      if (resource !== undefined) gone.set(key, resource);
+    }
+    if (gone.size === 0) return;
+    const verdict = this.#guard.vanished(gone);
+    if (verdict.type === "gone") {
+      for (const key of gone.keys()) {
+        this.#resources.delete(key);
+        this.#changed.add(key);
+      }
+      return;
+    }
+    for (const resource of verdict.restored) {
+      const key = formatKey(keyOf(resource));
+      this.#resources.set(key, resource);
+      this.#changed.add(key);
+    }
   }
 
   #problems(): readonly SyncProblem[] {
@@ -143,7 +203,9 @@ class SyncState {
   #take({ inSync, problems }: Pick<SyncUpdate, "inSync" | "problems">): SyncUpdate {
     const changed = this.#changed;
     this.#changed = new Set();
-    return { resources: new Map(this.#resources), changed, inSync, problems };
+    const { loss } = this.#guard;
+    const resources = new Map(this.#resources);
+    return { resources, changed, inSync, problems, ...(loss !== undefined && { loss }) };
   }
 }
 
