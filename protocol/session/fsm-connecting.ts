@@ -30,7 +30,7 @@ export function stepConnecting(
     case "tcpConnected":
       return tcpConnected(state, context);
     case "tcpFailed":
-      return listenAgain(state, event.reason, context);
+      return listenAgain(state, event, context);
     case "openReceived":
       return openReceived(state, event, context);
     case "messageError":

@@ -34,7 +34,8 @@ export function stepNegotiated(
       return timerExpired(state, event.timer, context);
     case "tcpFailed": {
       const cause = { type: "connectionLost", reason: event.reason } as const;
-      return fall(state, { cause, blame: "none", counts: true }, context);
+      // Damping is for peers that oscillate, RFC 4271 §8.1.1; a cable of ours that does is not the peer's doing.
+      return fall(state, { cause, blame: "none", counts: event.ownLink !== true }, context);
     }
     case "openReceived":
       return unexpected(state, MessageType.open, context);

@@ -37,7 +37,7 @@ export function stepOpenSent(
     case "timerExpired":
       return timerExpired(state, event.timer, context);
     case "tcpFailed":
-      return listenAgain(state, event.reason, context);
+      return listenAgain(state, event, context);
     case "openReceived": {
       const parameters = negotiate(event.open, context.config);
       return parameters instanceof ProtocolError

@@ -24,8 +24,8 @@ export type SessionEvent =
   | { readonly type: "tcpConnectionRequested"; readonly valid: boolean }
   /** 16 outgoing, 17 incoming. */
   | { readonly type: "tcpConnected"; readonly direction: "outgoing" | "incoming" }
-  /** 18. */
-  | { readonly type: "tcpFailed"; readonly reason: string }
+  /** 18. With `ownLink` our own interface lost its carrier: that says nothing about the peer, however often it happens. */
+  | { readonly type: "tcpFailed"; readonly reason: string; readonly ownLink?: true }
   /** 19; 20 when the delay open timer runs, which the state knows. */
   | { readonly type: "openReceived"; readonly open: OpenMessage }
   /** 21, 22, 28. */

@@ -62,9 +62,13 @@ export function listen(
 }
 
 /** Event 18 before OpenConfirm: the connection, or the attempt at one, failed; listen, and dial again in a while. */
-export function listenAgain(tries: Tries, reason: string, context: StepContext): Transition {
+export function listenAgain(
+  tries: Tries,
+  { reason, ownLink }: { readonly reason: string; readonly ownLink?: true },
+  context: StepContext,
+): Transition {
   const cause = { type: "connectionLost", reason } as const;
-  const attempts = tries.attempts + 1;
+  const attempts = tries.attempts + (ownLink ? 0 : 1);
   const retryAt = retryAfter(attempts, context);
   return {
     state: listen({ ...tries, attempts }, retryAt, context).state,

@@ -1,16 +1,21 @@
 import type { Problem } from "../api/api-types.ts";
 import { NOT_WRITTEN_YET } from "../kernel/routes/family-routes.ts";
+import { type KeyDrops, keyDropsFromNow } from "../kernel/tcp-md5-drops.ts";
 import type { Agent } from "./agent.ts";
 import { storeLocation } from "./agent-config.ts";
 
 /** Pending routes that are named one by one; more are only counted. */
 const ROUTES_NAMED = 5;
 
+/** Counted from when the daemon's code was loaded: what was dropped before is no news of this daemon's peers. */
+const keyDrops = keyDropsFromNow();
+
 /** Everything that is not as it should be, most basic first, each with what to do. Empty when all is well. */
 export function problemsOf(agent: Agent): Problem[] {
   return [
     ...datastoreProblems(agent),
     ...configProblems(agent),
+    ...stateProblems(agent),
     ...listenProblems(agent),
     ...kernelProblems(agent),
     ...peerProblems(agent),
@@ -53,6 +58,18 @@ function configProblems({ report, host, config }: Agent): Problem[] {
     what: `${resource}: ${message}`,
   }));
   return [...stored, ...computed];
+}
+
+function stateProblems({ stateFailure, config }: Agent): Problem[] {
+  if (stateFailure === undefined) return [];
+  return [
+    {
+      component: "state",
+      what: `${config.stateDirectory} cannot be written: a restart without the datastore would know nothing of today`,
+      cause: stateFailure,
+      fix: `make ${config.stateDirectory} writable for root; tortied tries again at the next change`,
+    },
+  ];
 }
 
 function listenProblems({ driver }: Agent): Problem[] {
@@ -99,6 +116,9 @@ function kernelProblems({ kernel }: Agent): Problem[] {
 
 /** Peers that are down by an operator's wish are as they should be. */
 function peerProblems({ speaker, host, heldPeers }: Agent): Problem[] {
+  const keyed = new Set(
+    host?.speaker.peers.filter(({ password }) => password !== undefined).map(({ name }) => name),
+  );
   const byWish = new Set(
     host?.speaker.peers.filter(({ adminDown }) => adminDown !== undefined).map(({ name }) => name),
   );
@@ -108,9 +128,32 @@ function peerProblems({ speaker, host, heldPeers }: Agent): Problem[] {
     .map(({ name, address, state, lastError }) => ({
       component: "bgp",
       what: `peer ${name} (${address}) is ${state}`,
-      ...cause(heldPeers.reasons.get(address) ?? lastError?.text),
+      ...cause(
+        heldPeers.reasons.get(address) ??
+          keyHint(keyDrops(), { state, hasKey: keyed.has(name) }) ??
+          lastError?.text,
+      ),
       fix: `tortie bgp neighbor ${address}`,
     }));
+}
+
+/** A wrong key makes no error: the kernel drops the segments, and the connection does not come about. RFC 2385 §2. */
+function keyHint(
+  { wrongKey, noKey, unexpectedKey }: KeyDrops,
+  { state, hasKey }: { readonly state: string; readonly hasKey: boolean },
+): string | undefined {
+  if (state !== "Connect" && state !== "Active" && state !== "Idle") return undefined;
+  const since = "since tortied started";
+  if (hasKey && wrongKey > 0) {
+    return `probably another MD5 key at the other end: the kernel dropped ${wrongKey} segments with a wrong one ${since}`;
+  }
+  if (hasKey && noKey > 0) {
+    return `probably no MD5 key at the other end: the kernel dropped ${noKey} segments without one ${since}`;
+  }
+  if (!hasKey && unexpectedKey > 0) {
+    return `perhaps the other end has an MD5 key and this one none: the kernel dropped ${unexpectedKey} segments with one that nobody here expects ${since}`;
+  }
+  return undefined;
 }
 
 function cause(text: string | undefined): { readonly cause?: string } {

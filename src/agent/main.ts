@@ -26,6 +26,8 @@ const ExitCode = {
 } as const;
 
 async function main(argv: readonly string[]): Promise<void> {
+  // What ps, ss -p and "port 179 is taken by …" show.
+  process.title = "tortied";
   const file = fileArgument(argv);
   const config = readConfig(file);
   if (argv.includes("--check")) {

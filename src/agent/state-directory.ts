@@ -30,11 +30,17 @@ export type CrashReport = {
 export class StateDirectory {
   readonly #path: string;
   readonly #onError: (error: Error) => void;
+  #writeFailure: string | undefined;
 
   constructor(path: string, onError: (error: Error) => void) {
     this.#path = path;
     this.#onError = onError;
     this.#attempt(() => mkdirSync(path, { recursive: true, mode: 0o700 }));
+  }
+
+  /** Why the last write failed; undefined when it did not. */
+  get writeFailure(): string | undefined {
+    return this.#writeFailure;
   }
 
   /** Names of the peers that were up when this was last written. */
@@ -98,10 +104,14 @@ export class StateDirectory {
 
   #write(name: string, value: object): void {
     const file = join(this.#path, name);
-    this.#attempt(() => {
+    try {
       writeFileSync(`${file}.new`, `${JSON.stringify(value)}\n`, { mode: 0o600 });
       renameSync(`${file}.new`, file);
-    });
+      this.#writeFailure = undefined;
+    } catch (error) {
+      this.#writeFailure = (error as Error).message;
+      this.#onError(error as Error);
+    }
   }
 
   #attempt<Result>(act: () => Result): Result | undefined {

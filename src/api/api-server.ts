@@ -1,30 +1,36 @@
-import { mkdirSync, unlinkSync } from "node:fs";
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import { createConnection, type Socket } from "node:net";
-import { dirname } from "node:path";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
 import { peerCredentials, peerIsInGroup } from "../kernel/native/peer-credentials.ts";
 import { formatExactJson } from "../lib/exact-json.ts";
 import { ApiError } from "./api-error.ts";
 import type { ApiSource } from "./api-source.ts";
 import type { ErrorReport } from "./api-types.ts";
+import { ConnectionQuota } from "./connection-quota.ts";
 import { type ApiRequest, ENDPOINTS, type Endpoint } from "./endpoints.ts";
+import { UnixListener } from "./unix-listener.ts";
 
 /** Who may act besides root. */
 export const ACTING_GROUP = "tortie";
 
 /** A collection of garbage names every container that lives. */
 const LONGEST_BODY = 1 << 20;
-/** A connection that says nothing for this long is closed. */
-const IDLE_MILLISECONDS = 30_000;
-const MOST_CONNECTIONS = 256;
 
 export type ApiServerOptions = {
   readonly path: string;
   readonly source: ApiSource;
   /** Says whether the other end of a connection may act; by default root and the members of `tortie`. */
   readonly mayAct?: (socket: Socket) => boolean;
+  /** Whose connection it is; by default the kernel says. */
+  readonly userOf?: (socket: Socket) => number;
   readonly onError: (error: Error) => void;
 };
+
+const NO_ROOM_BODY = JSON.stringify({
+  error: { code: "exhausted", what: "too many connections of this user", fix: "close some" },
+} satisfies ErrorReport);
+
+/** Said before anything is read, so it is the whole conversation. */
+const NO_ROOM = `HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: ${NO_ROOM_BODY.length}\r\n\r\n${NO_ROOM_BODY}`;
 
 /**
  * HTTP and JSON over a unix socket. Everyone on the host may read; who acts must be root or of group `tortie`, which the
@@ -32,40 +38,41 @@ export type ApiServerOptions = {
  */
 export class ApiServer {
   readonly #options: ApiServerOptions;
-  readonly #server: Server;
+  readonly #quota = new ConnectionQuota();
+  #listener: UnixListener | undefined;
 
   private constructor(options: ApiServerOptions) {
     this.#options = options;
-    this.#server = createServer(
-      { keepAliveTimeout: IDLE_MILLISECONDS, requestTimeout: IDLE_MILLISECONDS },
-      (request, response) => void this.#answer(request, response),
-    );
-    this.#server.maxConnections = MOST_CONNECTIONS;
-    this.#server.on("error", options.onError);
   }
 
   /** Listens. Rejects when another daemon answers at the same path; a socket that nobody serves is replaced. */
   static async start(options: ApiServerOptions): Promise<ApiServer> {
-    mkdirSync(dirname(options.path), { recursive: true, mode: 0o755 });
-    await removeStaleSocket(options.path);
     const api = new ApiServer(options);
-    await new Promise<void>((resolve, reject) => {
-      api.#server.once("error", reject);
-      api.#server.listen({ path: options.path, readableAll: true, writableAll: true }, () => {
-        api.#server.off("error", reject);
-        resolve();
-      });
-    });
+    await api.#listen();
     return api;
   }
 
   /** Lets answers that are on their way end, then closes and removes the socket. */
   async close(): Promise<void> {
-    const closed = new Promise((resolve) => this.#server.close(resolve));
-    this.#server.closeIdleConnections();
-    const timer = setTimeout(() => this.#server.closeAllConnections(), 500);
-    await closed;
-    clearTimeout(timer);
+    await this.#listener?.close();
+  }
+
+  async #listen(): Promise<void> {
+    const { path, onError } = this.#options;
+    this.#listener = await UnixListener.start({
+      path,
+      onRequest: (request, response) => void this.#answer(request, response),
+      onConnection: (socket) => this.#admit(socket),
+      onError,
+    });
+  }
+
+  #admit(socket: Socket): void {
+    // Whoever is gone before he was counted needs no place.
+    if (socket.destroyed) return;
+    const release = this.#quota.admit((this.#options.userOf ?? userOf)(socket));
+    if (release === undefined) socket.end(NO_ROOM);
+    else socket.once("close", release);
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -106,6 +113,10 @@ export class ApiServer {
       fix: `sudo usermod -aG ${ACTING_GROUP} "$USER", then log in again`,
     });
   }
+}
+
+function userOf(socket: Socket): number {
+  return peerCredentials(socket).uid;
 }
 
 function isRootOrGroup(socket: Socket): boolean {
@@ -186,22 +197,4 @@ function send(response: ServerResponse, status: number, body: object | string): 
     "content-length": bytes.length,
   });
   response.end(bytes);
-}
-
-/** A daemon that was killed leaves its socket behind; one that lives must keep it. */
-async function removeStaleSocket(path: string): Promise<void> {
-  const answers = await new Promise<boolean>((resolve) => {
-    const socket = createConnection({ path });
-    socket.on("connect", () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.on("error", () => resolve(false));
-  });
-  if (answers) throw new Error(`another daemon answers at ${path}`);
-  try {
-    unlinkSync(path);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
-  }
 }

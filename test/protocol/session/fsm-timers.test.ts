@@ -1,6 +1,7 @@
 import t from "tap";
 import { step } from "../../../protocol/session/fsm.ts";
 import { CeaseSubcode, cease } from "../../../protocol/session/notification.ts";
+import type { SessionEvent } from "../../../protocol/session/session-event.ts";
 import {
   deadlines,
   nextDeadline,
@@ -132,5 +133,25 @@ t.test("FSM: who may come back before the idle hold is over", (t) => {
     context,
   ).state;
   t.match(stopped, { name: "Idle", accepts: false, idleHoldAt: undefined });
+  t.end();
+});
+
+t.test("FSM: ten losses of our own carrier in a row damp nothing", (t) => {
+  const carrier = { ...LOST, reason: "interface eth0 lost its carrier", ownLink: true } as const;
+  const waitAfterTen = (lost: SessionEvent) => {
+    let failures = 0;
+    let wait = 0;
+    for (let i = 0; i < 10; i++) {
+      const young = { ...STATES.established, failures, establishedAt: NOW };
+      const { state } = step(young, lost, context);
+      failures = state.failures;
+      wait = ((nextDeadline(state) ?? 0) - NOW) / 1000;
+    }
+    return wait;
+  };
+  t.ok(waitAfterTen(carrier) <= context.config.idleHoldSeconds.initial, "as after the first");
+  t.ok(waitAfterTen(LOST) > 2 * context.config.idleHoldSeconds.initial, "a peer's losses do");
+  const dialling = step(STATES.connect, carrier, context).state;
+  t.match(dialling, { name: "Active", attempts: 0 }, "nor do attempts count");
   t.end();
 });

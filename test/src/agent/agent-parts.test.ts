@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import t from "tap";
@@ -12,6 +12,7 @@ import { PeersUp } from "../../../src/agent/peers-up.ts";
 import { StateDirectory } from "../../../src/agent/state-directory.ts";
 import type { HostState } from "../../../src/calc/host-state.ts";
 import { MemoryDatastore } from "../../../src/datastore/memory.ts";
+import { keyDropsFromNow, parseKeyDrops } from "../../../src/kernel/tcp-md5-drops.ts";
 
 const NODE = {
   apiVersion: "projectcalico.org/v3",
@@ -149,7 +150,28 @@ t.test("a state directory that cannot be written is told, not thrown", (t) => {
   );
   state.rememberPeersUp(["a"]);
   t.ok(errors.length >= 2);
+  t.match(state.writeFailure, /ENOTDIR/, "and stays a problem of this host");
   t.strictSame(state.peersUp(), []);
+  const path2 = stateFolder(t);
+  const good = new StateDirectory(path2, () => {});
+  rmSync(path2, { recursive: true });
+  good.rememberPeersUp(["a"]);
+  t.match(good.writeFailure, /ENOENT/);
+  mkdirSync(path2);
+  good.rememberPeersUp(["a"]);
+  t.equal(good.writeFailure, undefined, "until a write succeeds");
+  t.end();
+});
+
+t.test("segments that the kernel dropped for their MD5 key, since the daemon began", (t) => {
+  const netstat = (failure: number) =>
+    `TcpExt: SyncookiesSent TCPMD5NotFound TCPMD5Unexpected TCPMD5Failure\nTcpExt: 9 1 2 ${failure}\nIpExt: InNoRoutes\nIpExt: 7\n`;
+  let failures = 3;
+  const drops = keyDropsFromNow(() => netstat(failures));
+  t.strictSame(drops(), { wrongKey: 0, noKey: 0, unexpectedKey: 0 });
+  failures = 8;
+  t.equal(drops().wrongKey, 5);
+  t.strictSame(parseKeyDrops(""), { wrongKey: 0, noKey: 0, unexpectedKey: 0 });
   t.end();
 });
 

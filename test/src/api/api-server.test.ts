@@ -1,16 +1,20 @@
 import { spawn, spawnSync } from "node:child_process";
-import { chmodSync, mkdtempSync, rmSync, statSync } from "node:fs";
+import { chmodSync, existsSync, mkdtempSync, rmSync, statSync, unlinkSync } from "node:fs";
 import { request } from "node:http";
-import { createServer } from "node:net";
+import { connect, createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import t from "tap";
 import { ApiServer } from "../../../src/api/api-server.ts";
 import { ApiClient, ApiRefusal, DaemonUnreachable } from "../../../src/api/client.ts";
+import { ConnectionQuota, MOST_CONNECTIONS_OF_A_USER } from "../../../src/api/connection-quota.ts";
 import { ENDPOINTS } from "../../../src/api/endpoints.ts";
 import { fakeApiSource } from "../../support/fake-api-source.ts";
 
-async function startApi(test: Tap, options: { mayAct?: () => boolean } = {}) {
+async function startApi(
+  test: Tap,
+  options: { mayAct?: () => boolean; userOf?: () => number } = {},
+) {
   const folder = mkdtempSync(join(tmpdir(), "tortie-api-"));
   // Others must be able to reach the socket, as they can in /run/tortie.
   chmodSync(folder, 0o755);
@@ -227,6 +231,68 @@ t.test("a socket that a dead daemon left is replaced, a living one is kept", asy
   await first.close();
   t.throws(() => statSync(path), "closing removes the socket");
 });
+
+t.test("a user's connections have a limit of their own; others and root are let in", async (t) => {
+  let user = 1000;
+  const { path, client } = await startApi(t, { userOf: () => user });
+  const open: Socket[] = [];
+  t.teardown(() => {
+    for (const socket of open) socket.destroy();
+  });
+  const hold = () =>
+    new Promise<void>((resolve) => {
+      const socket = connect({ path }, resolve);
+      socket.on("error", () => {});
+      open.push(socket);
+    });
+  for (let i = 0; i < MOST_CONNECTIONS_OF_A_USER; i++) await hold();
+  const refused = await client.status().catch((error: unknown) => error);
+  t.match(refused, { detail: { code: "exhausted", what: /too many connections/ } });
+  user = 1001;
+  t.equal((await client.status()).node, "core-01", "another user");
+  user = 0;
+  t.equal((await client.status()).node, "core-01", "root");
+  user = 1000;
+  open.pop()?.destroy();
+  const end = Date.now() + 5_000;
+  for (;;) {
+    const answer = await client.status().catch(() => undefined);
+    if (answer !== undefined) break;
+    if (Date.now() > end) throw new Error("a place that was given back is not free");
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+});
+
+t.test("the quota keeps places for root, and forgets who is gone", (t) => {
+  const quota = new ConnectionQuota();
+  const releases: (() => void)[] = [];
+  for (let uid = 1; ; uid++) {
+    const release = quota.admit(uid);
+    if (release === undefined) break;
+    releases.push(release);
+  }
+  t.equal(releases.length, 1024 - 128);
+  t.ok(quota.admit(0), "root");
+  releases.pop()?.();
+  t.ok(quota.admit(5000));
+  t.end();
+});
+
+t.test(
+  "a socket that somebody deletes comes back, and a connection that stands goes on",
+  async (t) => {
+    const { path, client, errors } = await startApi(t);
+    unlinkSync(path);
+    const end = Date.now() + 10_000;
+    while (!existsSync(path)) {
+      if (Date.now() > end) throw new Error("the socket did not come back");
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    t.equal((await client.status()).node, "core-01");
+    t.equal(statSync(path).mode & 0o666, 0o666, "everyone may connect");
+    t.strictSame(errors, []);
+  },
+);
 
 t.test("nobody at the socket: why, for people", async (t) => {
   const error = await new ApiClient("/nonexistent/tortie.sock").status().catch((e: unknown) => e);
