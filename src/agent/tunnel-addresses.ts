@@ -87,18 +87,21 @@ export class TunnelAddresses {
       this.#again = false;
       const surroundings = this.#surroundings;
       if (surroundings === undefined) return;
-      for (const type of TYPES) {
-        if (this.#isSettled(type, surroundings)) continue;
-        try {
-          await this.#settle(type, surroundings);
-        } catch (error) {
-          this.#options.log.log("warn", "tunnel.address.failed", {
-            tunnel: TUNNEL_DEVICE_NAMES[type],
-            error: error instanceof Error ? error.message : String(error),
-          });
-          this.#retryLater();
-        }
-      }
+      for (const type of TYPES)
+        if (!this.#isSettled(type, surroundings)) await this.#trySettle(type, surroundings);
+    }
+  }
+
+  async #trySettle(type: TunnelType, surroundings: TunnelSurroundings): Promise<void> {
+    try {
+      const address = await this.#ensure(type, this.#poolsFor(type, surroundings));
+      if (address !== this.#written(type, surroundings)) await this.#write(type, address);
+    } catch (error) {
+      this.#options.log.log("warn", "tunnel.address.failed", {
+        tunnel: TUNNEL_DEVICE_NAMES[type],
+        error: error instanceof Error ? error.message : String(error),
+      });
+      this.#retryLater();
     }
   }
 
@@ -109,11 +112,6 @@ export class TunnelAddresses {
     if (written === undefined) return pools.length === 0 || !isUp(type, surroundings);
     const address = parseIpAddress(written);
     return pools.some(({ cidr }) => address !== undefined && prefixContainsAddress(cidr, address));
-  }
-
-  async #settle(type: TunnelType, surroundings: TunnelSurroundings): Promise<void> {
-    const address = await this.#ensure(type, this.#poolsFor(type, surroundings));
-    if (address !== this.#written(type, surroundings)) await this.#write(type, address);
   }
 
   async #ensure(
@@ -131,6 +129,7 @@ export class TunnelAddresses {
     const { datastore, nodeName, log } = this.#options;
     const stored = await datastore.get({ kind: "Node", name: nodeName });
     if (stored === undefined) return;
+    if (fieldOf(stored.spec, FIELDS[type]) === address) return;
     const spec = withField(stored.spec, FIELDS[type], address);
     const written = await datastore.update({ ...stored, spec });
     if (written.type !== "written")
@@ -142,10 +141,7 @@ export class TunnelAddresses {
   }
 
   #written(type: TunnelType, { resources }: TunnelSurroundings): string | undefined {
-    const node = resources.get(`Node/${this.#options.nodeName}`);
-    let value: unknown = node?.spec;
-    for (const step of FIELDS[type]) value = isRecord(value) ? value[step] : undefined;
-    return typeof value === "string" && value !== "" ? value : undefined;
+    return fieldOf(resources.get(`Node/${this.#options.nodeName}`)?.spec, FIELDS[type]);
   }
 
   /** The pools that this host may take the address from. */
@@ -181,6 +177,13 @@ function isUp(type: TunnelType, { interfacesUp }: TunnelSurroundings): boolean {
 function* poolsAndNodes(resources: ReadonlyMap<string, AnyResource>): Iterable<Resource> {
   for (const resource of resources.values())
     if (resource.kind === "IPPool" || resource.kind === "Node") yield resource;
+}
+
+/** A text that says something, at this place of the spec. */
+function fieldOf(spec: unknown, path: readonly string[]): string | undefined {
+  let value = spec;
+  for (const step of path) value = isRecord(value) ? value[step] : undefined;
+  return typeof value === "string" && value !== "" ? value : undefined;
 }
 
 /** The spec with one field set, or without it. */

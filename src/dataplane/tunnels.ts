@@ -1,8 +1,9 @@
-import type { IpAddress } from "../../protocol/types/ip-address.ts";
+import { type IpAddress, ipAddressFromBytes } from "../../protocol/types/ip-address.ts";
 import { prefixContainsAddress } from "../../protocol/types/prefix.ts";
-import type { HostTunnels, TunnelDevice, TunnelRemote } from "../calc/tunnel-state.ts";
+import type { HostTunnels, TunnelDevice, TunnelRemote, TunnelType } from "../calc/tunnel-state.ts";
 import type { PendingChange } from "../kernel/link-driver.ts";
 import type { LinkTable } from "../kernel/link-table.ts";
+import { parseMacAddress } from "../kernel/netlink/address-bytes.ts";
 import type { KernelEvent } from "../kernel/netlink/kernel-event.ts";
 import type { NetlinkSocket } from "../kernel/netlink/netlink-socket.ts";
 import type { RouteLeg } from "../kernel/route-target.ts";
@@ -112,8 +113,7 @@ export class Tunnels {
     const link = device && this.#links.byName(device.name);
     if (!reachable || remote === undefined || link === undefined || !link.up) return gateways;
     if (crossSubnet && this.#isInOwnSubnet(nextHop)) return gateways;
-    const gateway = tunnel === "ipip" ? remote.underlay : remote.address;
-    return [{ gateway, interfaceIndex: link.index, onLink: true }];
+    return [{ gateway: gatewayOf(remote, tunnel), interfaceIndex: link.index, onLink: true }];
   }
 
   #isInOwnSubnet(address: IpAddress): boolean {
@@ -124,16 +124,18 @@ export class Tunnels {
   #tunnelOf({ name, tunnel, local, address, mtu, vxlan, remotes }: TunnelDevice) {
     const below = this.#interfaceOf(local);
     if (below === undefined) return `no interface has the address ${local}`;
-    const macs = remotes.flatMap(({ macAddress, address: end, underlay }) =>
-      macAddress === undefined ? [] : [{ macAddress, address: end, underlay }],
-    );
+    const ends = remotes.flatMap((remote) => {
+      const { macAddress, underlay } = remote;
+      if (macAddress === undefined) return [];
+      return [{ macAddress, address: gatewayOf(remote, tunnel), underlay }];
+    });
     return {
       name,
       kind: tunnel === "ipip" ? "ipip" : "vxlan",
       mtu: mtu ?? below.mtu - OVERHEAD[tunnel],
       ...(address && { address }),
       ...(vxlan && { vxlan: { ...vxlan, local, linkIndex: below.index, learning: false } }),
-      remotes: macs,
+      remotes: ends,
     } as const satisfies DesiredTunnel;
   }
 
@@ -142,6 +144,22 @@ export class Tunnels {
       if (address === local) return this.#links.byIndex(interfaceIndex);
     return undefined;
   }
+}
+
+/**
+ * The neighbour on the device that stands for a far end. For IPv6 that is its link-local address: the kernel refuses a gateway
+ * that a route over another device covers, as the far end's own block does while a pool's mode changes.
+ */
+function gatewayOf({ underlay, address, macAddress }: TunnelRemote, tunnel: TunnelType): IpAddress {
+  if (tunnel === "ipip") return underlay;
+  return tunnel === "vxlanV6" && macAddress !== undefined ? linkLocalOf(macAddress) : address;
+}
+
+/** fe80::/64 with the modified EUI-64 of the MAC address. RFC 4291, appendix A. */
+function linkLocalOf(macAddress: string): IpAddress {
+  const [first = 0, second = 0, third = 0, ...rest] = parseMacAddress(macAddress);
+  const id = [first ^ 2, second, third, 0xff, 0xfe, ...rest];
+  return ipAddressFromBytes(Uint8Array.from([0xfe, 0x80, 0, 0, 0, 0, 0, 0, ...id]));
 }
 
 function byNextHop(remotes: readonly TunnelRemote[]): Map<IpAddress, TunnelRemote> {

@@ -1,0 +1,67 @@
+import t from "tap";
+import { CrossedSubnets } from "../support/crossed-subnets.ts";
+
+const TUNNEL = { ipv4: /dev vxlan\.calico .*onlink/, ipv6: /via fe80::.* dev vxlan-v6\.calico/ };
+const DIRECT = { ipv4: /via 10\.97\.1\.\d+ dev eth0/, ipv6: /via fd97:1::\d+ dev eth0/ };
+const FAMILIES = ["ipv4", "ipv6"] as const;
+
+t.test(
+  "VXLAN carries workloads' packets across subnets; its mode changes without loss",
+  async (t) => {
+    const subnets = await CrossedSubnets.open("cross", "vxlan");
+    t.teardown(() => subnets.close());
+    await subnets.start("Always");
+    for (const family of FAMILIES) {
+      await subnets.routed(1, 2, family, TUNNEL[family]);
+      await subnets.routed(2, 1, family, TUNNEL[family]);
+      await subnets.routed(1, 3, family, TUNNEL[family]);
+      await subnets.routed(3, 1, family, TUNNEL[family]);
+    }
+    t.pass("Always: every route goes through the tunnel, once the far ends are ready");
+
+    const streams = await Promise.all(
+      FAMILIES.flatMap((family) => [subnets.pings(1, 2, family), subnets.pings(1, 3, family)]),
+    );
+    subnets.setMode("CrossSubnet");
+    for (const family of FAMILIES) {
+      await subnets.routed(1, 2, family, DIRECT[family]);
+      await subnets.routed(2, 1, family, DIRECT[family]);
+      await subnets.routed(1, 3, family, TUNNEL[family]);
+    }
+    subnets.setMode("Always");
+    for (const family of FAMILIES) {
+      await subnets.routed(1, 2, family, TUNNEL[family]);
+      await subnets.routed(2, 1, family, TUNNEL[family]);
+    }
+    for (const stream of streams) {
+      const { sent, lost } = await stream.stop();
+      t.strictSame(
+        lost,
+        [],
+        `${stream.title}: none of ${sent} pings lost while the mode changed twice`,
+      );
+    }
+
+    const link = await subnets.lab.run("host1", ["ip", "-d", "link", "show", "vxlan.calico"]);
+    t.match(link, /mtu 1450/, "MTU: Ethernet's less the encapsulation");
+    t.match(link, /vxlan id 4096 local 10\.97\.1\.1 dev eth0 .*dstport 4789 nolearning/);
+    t.ok(await subnets.passes(1, 3, 1450), "a packet of that size passes in one piece");
+    t.notOk(await subnets.passes(1, 3, 1451), "and a larger one does not");
+    const forwarding = await subnets.lab.run("host1", [
+      "bridge",
+      "fdb",
+      "show",
+      "dev",
+      "vxlan.calico",
+    ]);
+    t.match(forwarding, /66:[0-9a-f:]+ dst 10\.97\.1\.2 self permanent/);
+    t.match(forwarding, /66:[0-9a-f:]+ dst 10\.97\.2\.3 self permanent/);
+
+    const [host1] = subnets.hosts;
+    await host1?.tortie("node", "stop", "--cleanup");
+    const links = await subnets.lab.run("host1", ["ip", "-o", "link"]);
+    t.notMatch(links, /vxlan/, "a cleanup leaves no device");
+    const routes = await subnets.lab.run("host1", ["ip", "route"]);
+    t.notMatch(routes, /192\.168/, "and no route");
+  },
+);

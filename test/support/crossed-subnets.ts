@@ -1,0 +1,183 @@
+import { Lab } from "../../src/lab/lab.ts";
+import { PingStream } from "../../src/lab/ping-stream.ts";
+import { type LabResource, workloadEndpoint, writeResources } from "../../src/lab/resources.ts";
+import type { LabFamily } from "../../src/lab/speakers/lab-speaker.ts";
+import { Tortied } from "../../src/lab/tortied.ts";
+import { waitUntil } from "../../src/lab/wait-until.ts";
+import { addWorkloads, type WorkloadPlan } from "../../src/lab/workload.ts";
+
+export type Mode = "Never" | "Always" | "CrossSubnet";
+
+/** The hosts, and in which subnet each is. */
+const HOSTS = [
+  { node: "host1", subnet: 1, number: 1 },
+  { node: "host2", subnet: 1, number: 2 },
+  { node: "host3", subnet: 2, number: 3 },
+] as const;
+
+/**
+ * Two hosts in one subnet and one in another, each with a workload; the router in between knows the hosts' subnets and nothing of
+ * workloads, so only a tunnel brings packets of theirs across.
+ */
+export class CrossedSubnets {
+  readonly lab: Lab;
+  readonly hosts: readonly Tortied[];
+  readonly workloads: readonly WorkloadPlan[];
+  readonly resources: string;
+  readonly #field: "ipipMode" | "vxlanMode";
+
+  private constructor(lab: Lab, tunnel: "ipip" | "vxlan") {
+    this.lab = lab;
+    this.#field = `${tunnel}Mode`;
+    this.resources = `${lab.folder}/resources`;
+    this.hosts = HOSTS.map(
+      ({ node }) => new Tortied(lab, { node, resourceFolder: this.resources }),
+    );
+    this.workloads = HOSTS.map(({ node, number }) => ({
+      name: `w${number}`,
+      host: node,
+      hostInterface: `caliw${number}`,
+      ipv4: `192.168.${number}.1`,
+      ipv6: `fd80:0:0:${number}::1`,
+    }));
+  }
+
+  static async open(name: string, tunnel: "ipip" | "vxlan"): Promise<CrossedSubnets> {
+    const lab = await Lab.open(name);
+    const subnets = new CrossedSubnets(lab, tunnel);
+    try {
+      await subnets.#build();
+    } catch (error) {
+      await lab.close();
+      throw error;
+    }
+    return subnets;
+  }
+
+  async start(mode: Mode): Promise<void> {
+    this.setMode(mode);
+    await Promise.all(this.hosts.map((host) => host.start()));
+  }
+
+  /** Changes the mode of both pools; an IPv6 pool has no IP-in-IP. */
+  setMode(mode: Mode): void {
+    const ipv6 = this.#field === "vxlanMode" ? { vxlanMode: mode } : {};
+    writeResources(this.resources, "pools.yaml", [
+      { kind: "IPPool", name: "ipv4", spec: { cidr: "192.168.0.0/16", [this.#field]: mode } },
+      { kind: "IPPool", name: "ipv6", spec: { cidr: "fd80::/48", ...ipv6 } },
+    ]);
+  }
+
+  /** The address of a host's first interface. */
+  address(number: 1 | 2 | 3, family: LabFamily): string {
+    const subnet = number === 3 ? 2 : 1;
+    return family === "ipv4" ? `10.97.${subnet}.${number}` : `fd97:${subnet}::${number}`;
+  }
+
+  /** The kernel's route of one host to the workload of another, as `ip route show` prints it. */
+  async route(from: 1 | 2 | 3, to: 1 | 2 | 3, family: LabFamily): Promise<string> {
+    const [version, prefix] =
+      family === "ipv4" ? ["-4", `192.168.${to}.1`] : ["-6", `fd80:0:0:${to}::1`];
+    const text = await this.lab.run(`host${from}`, [
+      "ip",
+      version,
+      "route",
+      "show",
+      "exact",
+      prefix,
+    ]);
+    return text.trim();
+  }
+
+  /** Waits until that route is as the pattern says. */
+  async routed(from: 1 | 2 | 3, to: 1 | 2 | 3, family: LabFamily, way: RegExp): Promise<void> {
+    let seen = "";
+    await waitUntil(
+      `host${from}'s ${family} route to w${to} is ${way}`,
+      async () => {
+        seen = await this.route(from, to, family);
+        return way.test(seen);
+      },
+      {
+        deadlineSeconds: 40,
+        everyMilliseconds: 50,
+        whenLate: () => `${seen}\n${this.lab.logTails(20)}`,
+      },
+    );
+  }
+
+  pings(from: 1 | 2 | 3, to: 1 | 2 | 3, family: LabFamily): Promise<PingStream> {
+    const target = this.workloads[to - 1]?.[family] ?? "";
+    return PingStream.start(this.lab, `w${from}`, target);
+  }
+
+  /** The largest packet that goes from one workload to another in one piece, tried as it is: true if it is answered. */
+  async passes(from: 1 | 2 | 3, to: 1 | 2 | 3, packet: number): Promise<boolean> {
+    const target = this.workloads[to - 1]?.ipv4 ?? "";
+    const payload = String(packet - 28);
+    const command = ["ping", "-c", "1", "-W", "2", "-M", "do", "-s", payload, target];
+    const { stdout } = await this.lab.try(`w${from}`, command);
+    return stdout.includes("1 received");
+  }
+
+  close(): Promise<void> {
+    return this.lab.close();
+  }
+
+  async #build(): Promise<void> {
+    const ends = (node: string, name: string, subnet: number, last: number) => ({
+      node,
+      interface: name,
+      addresses: [`10.97.${subnet}.${last}/24`, `fd97:${subnet}::${last}/64`],
+    });
+    await this.lab.build({
+      nodes: ["switch", "router", ...HOSTS.map(({ node }) => node)],
+      bridges: [{ node: "switch", interface: "br0" }],
+      links: [
+        ...HOSTS.slice(0, 2).map(
+          ({ node, subnet, number }) =>
+            [
+              ends(node, "eth0", subnet, number),
+              { node: "switch", interface: node, bridge: "br0" },
+            ] as const,
+        ),
+        [
+          ends("router", "eth0", 1, 254),
+          { node: "switch", interface: "router", bridge: "br0" },
+        ] as const,
+        [ends("router", "eth1", 2, 254), ends("host3", "eth0", 2, 3)] as const,
+      ],
+    });
+    await this.lab.sysctl("router", "net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1");
+    for (const { node, subnet } of HOSTS) {
+      await this.lab.ip(
+        node,
+        `route add default via 10.97.${subnet}.254`,
+        `route add default via fd97:${subnet}::254`,
+      );
+    }
+    await addWorkloads(this.lab, this.workloads);
+    this.#writeHosts();
+  }
+
+  #writeHosts(): void {
+    const nodes: LabResource[] = HOSTS.map(({ node, subnet, number }) => ({
+      kind: "Node",
+      name: node,
+      spec: {
+        bgp: {
+          ipv4Address: `10.97.${subnet}.${number}/24`,
+          ipv6Address: `fd97:${subnet}::${number}/64`,
+        },
+      },
+    }));
+    writeResources(this.resources, "nodes.yaml", nodes);
+    writeResources(
+      this.resources,
+      "workloads.yaml",
+      this.workloads.map(({ ipv4, ipv6, ...rest }) =>
+        workloadEndpoint({ ...rest, addresses: [ipv4, ipv6] }),
+      ),
+    );
+  }
+}
