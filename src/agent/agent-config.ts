@@ -108,6 +108,8 @@ export const agentConfigSchema = z.strictObject({
   networkNamespace: absolutePath.optional(),
   /** Takes the place of what the resources say about listening. */
   listen: listen.optional(),
+  /** When most of the cluster vanishes from the datastore, take that for meant after this time. Unset: when a person says so. */
+  confirmLossAfterSeconds: z.int().min(60).max(604_800).optional(),
   /** Without it docker is none of this daemon's business. */
   docker: docker.optional(),
 });

@@ -68,6 +68,14 @@ export function apiSourceOf(agent: Agent): ApiSource {
       agent.log.log("info", "operator.refresh", { peer, direction });
       agent.driver.feed({ type: "operator", command: { type: "refreshPeer", peer, direction } });
     },
+    confirmLoss: async () => {
+      refuseWhileStopping(agent);
+      if (agent.report.loss === undefined) {
+        throw new ApiError({ code: "conflict", what: "nothing is lost", fix: "tortie status" });
+      }
+      const { lost, of } = await agent.loss.confirm();
+      return { lost, of };
+    },
     stop: (request) => agent.stopAndEnd(request),
   };
 }
@@ -103,6 +111,7 @@ function healthOf(agent: Agent, problems: readonly Problem[]): StatusReport["hea
 
 function datastoreReport({ config, report }: Agent): DatastoreReport {
   const location = storeLocation(config);
+  const { loss } = report;
   const detail = report.problems.find(
     ({ where }) => where === "datastore" || where === location,
   )?.message;
@@ -111,6 +120,7 @@ function datastoreReport({ config, report }: Agent): DatastoreReport {
     location,
     state: report.state,
     ...(detail !== undefined && { detail }),
+    ...(loss !== undefined && { loss: { ...loss, since: loss.since.toISOString() } }),
   };
 }
 

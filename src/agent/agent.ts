@@ -29,6 +29,7 @@ import { type AgentConfig, storeLocation } from "./agent-config.ts";
 import { AgentDocker } from "./agent-docker.ts";
 import { apiSourceOf } from "./agent-view.ts";
 import { AgentWorkloads } from "./agent-workloads.ts";
+import { ClusterLoss } from "./cluster-loss.ts";
 import { EventLog, type LogDestination } from "./event-log.ts";
 import { type HeldPeers, holdPeers } from "./held-peers.ts";
 import { followHost, type HostFollowerReport, type HostStateSource } from "./host-follower.ts";
@@ -66,6 +67,7 @@ export class Agent {
   readonly driver: BgpDriver;
   readonly kernel: KernelLink;
   readonly workloads: AgentWorkloads;
+  readonly loss: ClusterLoss;
   readonly #docker: AgentDocker;
   readonly startedAt = new Date();
   readonly #options: AgentOptions;
@@ -111,6 +113,13 @@ export class Agent {
     this.driver = this.#makeDriver();
     this.kernel = this.#makeKernel();
     this.#datastore = openDatastore(config);
+    this.loss = new ClusterLoss({
+      datastore: this.#datastore,
+      log: this.log,
+      remembered: this.#state.clusterMemory(config.nodeName),
+      remember: (cluster) => this.#state.rememberCluster(cluster),
+      confirmAfterSeconds: config.confirmLossAfterSeconds,
+    });
     this.workloads = new AgentWorkloads({
       agent: this,
       datastore: this.#datastore,
@@ -193,6 +202,7 @@ export class Agent {
     clearTimeout(this.#kernelTimer);
     this.#endRehearsal?.();
     this.#abort.abort();
+    this.loss.close();
     this.#memory.flush();
     await this.#docker.close();
     this.#peersUp.freeze();
@@ -273,6 +283,7 @@ export class Agent {
       datastore: this.#datastore,
       storeName: storeLocation(this.config),
       signal: this.#abort.signal,
+      guard: this.loss.guard,
       lastKnownGood: () => this.#state.lastKnownGood(nodeName),
       onHostState: (host, source) => this.#onHostState(host, source),
       onReport: (report) => this.#onReport(report),
@@ -327,6 +338,8 @@ export class Agent {
   #onReport(report: HostFollowerReport): void {
     const before = this.#report;
     this.#report = report;
+    const { loss, state, resources } = report;
+    this.loss.take({ loss, inSync: state === "in-sync", resources });
     if (before.state !== report.state) {
       this.log.log(report.state === "in-sync" ? "info" : "warn", "datastore.state", {
         state: report.state,

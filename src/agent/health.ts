@@ -1,4 +1,5 @@
 import type { Problem } from "../api/api-types.ts";
+import type { Loss } from "../datastore/loss-guard.ts";
 import { NOT_WRITTEN_YET } from "../kernel/routes/family-routes.ts";
 import { type KeyDrops, keyDropsFromNow } from "../kernel/tcp-md5-drops.ts";
 import type { Agent } from "./agent.ts";
@@ -23,7 +24,8 @@ export function problemsOf(agent: Agent): Problem[] {
 }
 
 function datastoreProblems({ report, config }: Agent): Problem[] {
-  const { state } = report;
+  const { state, loss } = report;
+  if (loss !== undefined) return [lossProblem(loss, storeLocation(config))];
   if (state === "in-sync" || state === "syncing") return [];
   const location = storeLocation(config);
   return [
@@ -37,6 +39,16 @@ function datastoreProblems({ report, config }: Agent): Problem[] {
       fix: `make ${location} readable; tortied tries again by itself`,
     },
   ];
+}
+
+function lossProblem({ lost, of, since, atStart }: Loss, location: string): Problem {
+  const kept = atStart ? "what this host remembers from its last run" : "everything";
+  return {
+    component: "datastore",
+    what: `${lost} of ${of} objects have vanished from ${location} at once; ${kept} stays in force`,
+    cause: `seen at ${since.toISOString()}; nothing is withdrawn until somebody says that it was meant`,
+    fix: "restore the datastore, or, if it was meant: tortie datastore confirm-loss",
+  };
 }
 
 /** The syncer calls the store "datastore", the store calls itself by its place. */

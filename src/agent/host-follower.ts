@@ -1,6 +1,7 @@
 import { HostCalculation } from "../calc/calc.ts";
 import type { HostState } from "../calc/host-state.ts";
 import type { Datastore } from "../datastore/datastore.ts";
+import type { Loss, LossGuard } from "../datastore/loss-guard.ts";
 import { type SyncProblem, type SyncUpdate, syncDatastore } from "../datastore/syncer.ts";
 import type { AnyResource } from "../resources/schemas.ts";
 
@@ -10,6 +11,8 @@ export type HostFollowerReport = {
   readonly problems: readonly SyncProblem[];
   /** "syncing" until the store was read once; "last-known-good" and "unreachable" while it cannot be. */
   readonly state: "syncing" | "in-sync" | "last-known-good" | "unreachable";
+  /** Set while what is gone from the store stays in force. */
+  readonly loss?: Loss;
 };
 
 /** A remembered state may be of yesterday: what it says is true only as far as this host can see it. */
@@ -21,6 +24,7 @@ export type HostFollowerOptions = {
   /** A problem that the store reports under this name is about the store as a whole: it cannot be read now. */
   readonly storeName: string;
   readonly signal: AbortSignal;
+  readonly guard: LossGuard<AnyResource>;
   /** The state of an earlier run, for a store that cannot be reached when the daemon starts. */
   readonly lastKnownGood: () => HostState | undefined;
   /** A new state, and whether it is the cluster's or only remembered; the same one is not told twice. */
@@ -39,7 +43,8 @@ export async function followHost(options: HostFollowerOptions): Promise<void> {
   const follower = new HostFollower(options);
   const silence = setTimeout(() => follower.useLastKnownGood(), SILENCE_MILLISECONDS);
   try {
-    for await (const update of syncDatastore(options.datastore, { signal: options.signal })) {
+    const { datastore, signal, guard } = options;
+    for await (const update of syncDatastore(datastore, { signal, guard })) {
       clearTimeout(silence);
       follower.take(update);
     }
@@ -58,16 +63,18 @@ class HostFollower {
     this.#options = options;
   }
 
-  take({ resources, problems, inSync, changed }: SyncUpdate): void {
-    if (!inSync && !this.#hasRead(resources)) this.useLastKnownGood();
-    if (this.#hasRead(resources) || inSync) {
+  take({ resources, problems, inSync, changed, loss }: SyncUpdate): void {
+    if (loss?.atStart || (!inSync && !this.#hasRead(resources))) this.useLastKnownGood();
+    // What is left of the cluster is not what it wants to be; only what is remembered is.
+    if (!loss?.atStart && (this.#hasRead(resources) || inSync)) {
       const news = changed.size > 0 || this.#state === undefined || this.#fromMemory;
       if (news) this.#compute(resources, changed);
     }
     this.#options.onReport({
       resources,
       problems,
-      state: this.#storeState({ inSync, problems }),
+      state: this.#storeState({ inSync: inSync && !loss?.atStart, problems }),
+      ...(loss !== undefined && { loss }),
     });
   }
 

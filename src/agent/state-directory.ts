@@ -1,11 +1,13 @@
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { HostState } from "../calc/host-state.ts";
+import type { ClusterMemory } from "./cluster-loss.ts";
 
 /** Bumped when a file of an older version must not be read. */
 const FORMAT = 1;
 const PEERS_FILE = "peers-up.json";
 const HOST_FILE = "host-state.json";
+const CLUSTER_FILE = "cluster.json";
 const CRASH_PREFIX = "crash-";
 /** Crash files kept; the oldest goes first. */
 const MOST_CRASHES = 10;
@@ -62,6 +64,16 @@ export class StateDirectory {
 
   rememberHostState(state: HostState): void {
     this.#write(HOST_FILE, { format: FORMAT, state });
+  }
+
+  /** How much there was in the datastore; undefined where there is no state that could stay in force without it. */
+  clusterMemory(nodeName: string): ClusterMemory | undefined {
+    if (this.lastKnownGood(nodeName) === undefined) return undefined;
+    return this.#read(CLUSTER_FILE)?.["cluster"] as ClusterMemory | undefined;
+  }
+
+  rememberCluster(cluster: ClusterMemory): void {
+    this.#write(CLUSTER_FILE, { format: FORMAT, cluster });
   }
 
   /** After a shutdown the next start is a first start: nobody is waited for. */

@@ -24,6 +24,8 @@ export type ApiSource = {
   readonly metrics: () => string;
   readonly resetPeer: (peer: string, message: string | undefined) => void;
   readonly refreshPeer: (peer: string, direction: "in" | "out" | "both") => void;
+  /** Lets the objects go that vanished from the datastore, on every host. Throws ApiError "conflict" when none have. */
+  readonly confirmLoss: () => Promise<{ readonly lost: number; readonly of: number }>;
   /** Begins to stop; the answer goes out meanwhile. */
   readonly stop: (request: StopRequest) => void;
 };

@@ -44,6 +44,16 @@ export type DatastoreReport = {
   readonly location: string;
   readonly state: "in-sync" | "syncing" | "last-known-good" | "unreachable";
   readonly detail?: string;
+  /** Set while objects that vanished from the store at once stay in force, until somebody confirms. */
+  readonly loss?: LossReport;
+};
+
+export type LossReport = {
+  readonly since: string;
+  readonly lost: number;
+  readonly of: number;
+  /** It happened while the daemon did not run: the state of its last run is in force. */
+  readonly atStart: boolean;
 };
 
 export type LoopReport = {
@@ -110,6 +120,8 @@ export type PeerReport = {
     readonly direction?: "sent" | "received";
   };
   readonly nextConnectAt?: string;
+  /** Idle on purpose, because another session carries its families: why. */
+  readonly standsBy?: string;
 };
 
 export type PeerFamilyReport = {

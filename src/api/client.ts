@@ -104,6 +104,10 @@ export class ApiClient {
     return this.#post(`/v1/peers/${encodeURIComponent(name)}/refresh`, { direction });
   }
 
+  confirmLoss(): Promise<Done> {
+    return this.#post("/v1/datastore/confirm-loss", {});
+  }
+
   stop(stop: StopRequest): Promise<Done> {
     return this.#post("/v1/stop", stop);
   }

@@ -65,6 +65,7 @@ export const ENDPOINTS: readonly Endpoint[] = [
   act("/v1/workloads/remove", ({ body }, source) => removeWorkload(body, source)),
   act("/v1/workloads/check", ({ body }, source) => checkWorkload(body, source)),
   act("/v1/workloads/gc", ({ body }, source) => collectWorkloads(body, source)),
+  act("/v1/datastore/confirm-loss", ({ body }, source) => confirmLoss(body, source)),
   act("/v1/stop", ({ body }, source) => stop(body, source)),
 ];
 
@@ -237,6 +238,12 @@ function refreshPeer({ parameters, body }: ApiRequest, source: ApiSource): Done 
   const { name } = findPeer(source, parameters["name"]);
   source.refreshPeer(name, direction);
   return done(`routes of ${name} are being refreshed (${direction})`);
+}
+
+async function confirmLoss(body: unknown, source: ApiSource): Promise<Done> {
+  parse(z.strictObject({}), body);
+  const { lost, of } = await source.confirmLoss();
+  return done(`the loss of ${lost} of ${of} objects is confirmed; every host follows`);
 }
 
 function stop(body: unknown, source: ApiSource): Done {

@@ -42,7 +42,9 @@ function buildFamilies({
   nodeVersion,
   lastConfiguredSeconds,
 }: MetricsInput): MetricFamily[] {
-  const stale = status.datastore.state === "in-sync" ? 0 : 1;
+  const { state, loss } = status.datastore;
+  const unreachable = state === "in-sync" || (loss !== undefined && loss.atStart) ? 0 : 1;
+  const stale = state === "in-sync" && loss === undefined ? 0 : 1;
   return [
     one("tortie_build", "info", "Which build runs.", 1, {
       version: status.version,
@@ -64,8 +66,14 @@ function buildFamilies({
       "tortie_datastore_up",
       "gauge",
       "1 while the datastore is reachable and its watch is current. Look at: tortie status.",
-      1 - stale,
+      1 - unreachable,
       { endpoint: status.datastore.location },
+    ),
+    one(
+      "tortie_datastore_lost_objects",
+      "gauge",
+      "Objects that vanished from the datastore at once and stay in force. If not 0, look at: tortie status.",
+      loss?.lost ?? 0,
     ),
     one("tortie_endpoints", "gauge", "Workloads of this host.", status.workloads, {
       state: "active",
@@ -91,7 +99,7 @@ function sessionFamilies({ peers, status }: MetricsInput): MetricFamily[] {
       "tortie_bgp_peer_up",
       "gauge",
       "1 while Established. If 0, run: tortie bgp neighbor IP.",
-      peers,
+      peers.filter(({ standsBy }) => standsBy === undefined),
       (peer) => ({
         labels: { peer: peer.address, peer_type: peerType(peer), peer_as: peer.peerAsn },
         value: isUp(peer) ? 1 : 0,

@@ -4,6 +4,7 @@ import { followHost, type HostFollowerReport } from "../../src/agent/host-follow
 import { openDatastore } from "../../src/agent/open-datastore.ts";
 import type { HostState } from "../../src/calc/host-state.ts";
 import type { Datastore } from "../../src/datastore/datastore.ts";
+import { LossGuard } from "../../src/datastore/loss-guard.ts";
 import { waitUntil } from "../../src/lab/wait-until.ts";
 import { peer, V3 } from "../src/datastore/datastore-support.ts";
 import { EtcdCluster } from "../support/etcd-cluster.ts";
@@ -25,6 +26,7 @@ class Follower {
       datastore,
       storeName: "the store",
       signal: this.#abort.signal,
+      guard: new LossGuard(),
       lastKnownGood: () => remembered,
       onHostState: (state) => this.states.push(state),
       onReport: (report) => {

@@ -201,6 +201,10 @@ export function fakeApiSource(acts: Acts = []): ApiSource {
     metrics: () => "# EOF\n",
     resetPeer: (peer, message) => acts.push(`reset ${peer} ${message ?? ""}`.trim()),
     refreshPeer: (peer, direction) => acts.push(`refresh ${peer} ${direction}`),
+    confirmLoss: async () => {
+      acts.push("confirm-loss");
+      return { lost: 8, of: 9 };
+    },
     stop: ({ mode, cleanup }) => acts.push(`stop ${mode} ${cleanup}`),
   };
 }

@@ -255,6 +255,12 @@ export const RESOURCE_ROWS: readonly Command[] = [
     load: async () => (await import("../commands/confirm.ts")).rollback,
   },
   {
+    path: ["datastore", "confirm-loss"],
+    summary: "Most of the cluster has vanished from the datastore, and that was meant: let it go",
+    examples: [{ command: "datastore confirm-loss", does: "on every host, not on this one only" }],
+    load: async () => (await import("../commands/confirm-loss.ts")).confirmLoss,
+  },
+  {
     path: ["datastore", "validate"],
     summary: "Checks YAML files without a daemon; exits with 3 when something is wrong",
     arguments: [

@@ -11,6 +11,7 @@ import { LineLimit } from "../../../src/agent/line-limit.ts";
 import { PeersUp } from "../../../src/agent/peers-up.ts";
 import { StateDirectory } from "../../../src/agent/state-directory.ts";
 import type { HostState } from "../../../src/calc/host-state.ts";
+import { LossGuard } from "../../../src/datastore/loss-guard.ts";
 import { MemoryDatastore } from "../../../src/datastore/memory.ts";
 import { keyDropsFromNow, parseKeyDrops } from "../../../src/kernel/tcp-md5-drops.ts";
 
@@ -256,6 +257,7 @@ function follow(datastore: MemoryDatastore, remembered?: HostState): Followed {
     datastore,
     storeName: "memory",
     signal: abort.signal,
+    guard: new LossGuard(),
     lastKnownGood: () => remembered,
     onHostState: (state) => followed.states.push(state),
     onReport: (report) => followed.reports.push(report),

@@ -106,10 +106,12 @@ t.test("a person confirms, or a timer that somebody has set", async (t) => {
   t.equal(guard.population.configuration, 0);
   const timed = guardOf(peers, { confirmAfterSeconds: 0.001 });
   timed.remove(peers);
-  await new Promise<void>((resolve) => {
-    timed.guard.onConfirm = resolve;
-    setTimeout(resolve, 5000);
-  });
+  const { promise, resolve } = Promise.withResolvers<void>();
+  timed.guard.onConfirm = resolve;
+  // The guard's own timer does not keep the process.
+  const deadline = setTimeout(resolve, 5000);
+  await promise;
+  clearTimeout(deadline);
   t.ok(timed.guard.isConfirmationRequested);
   timed.guard.close();
 });
