@@ -8,6 +8,7 @@ import { ipVersion } from "../../protocol/types/ip-address.ts";
 import { hostPrefix, Prefix } from "../../protocol/types/prefix.ts";
 import { findLink, listAddresses, listRoutes } from "../kernel/kernel-lists.ts";
 import { addAddress, addRoute, changeLink } from "../kernel/kernel-requests.ts";
+import { SystemCallError } from "../kernel/native/libc.ts";
 import { inNetworkNamespace } from "../kernel/native/network-namespace.ts";
 import { ADDRESS_FLAG, SCOPE, TABLE } from "../kernel/netlink/netlink-constants.ts";
 import { NetlinkError } from "../kernel/netlink/netlink-error.ts";
@@ -36,7 +37,7 @@ export function insideOf<Result>(
   }
   try {
     refuseOwnNamespace(netns);
-    const socket = inNetworkNamespace(netns, () => new NetlinkSocket());
+    const socket = openSocketIn(netns);
     try {
       return section({ socket, fd });
     } finally {
@@ -44,6 +45,15 @@ export function insideOf<Result>(
     }
   } finally {
     closeSync(fd);
+  }
+}
+
+function openSocketIn(netns: string): NetlinkSocket {
+  try {
+    return inNetworkNamespace(netns, () => new NetlinkSocket());
+  } catch (error) {
+    if (!(error instanceof SystemCallError && error.syscall.startsWith("setns"))) throw error;
+    return refuse("noNamespace", `${netns} is no network namespace: ${error.message}`);
   }
 }
 
