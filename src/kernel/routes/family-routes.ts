@@ -1,7 +1,7 @@
 /*
  * Desired, actual and pending routes of one family. A hot file where it walks rows.
  *
- * Wishes (columns local, fixed, blackhole, learned) come from above, facts (column actual) from dumps, notifications and
+ * Wishes (columns own and learned) come from above, facts (column actual) from dumps, notifications and
  * the answers to our own requests. Whatever changes one of them queues the row; apply() compares the two and asks the
  * kernel for the difference. What the kernel refuses keeps its row pending, with the reason, until retry() or an event.
  *
@@ -13,12 +13,14 @@ import { unreachable } from "../../../protocol/types/never.ts";
 import type { Prefix } from "../../../protocol/types/prefix.ts";
 import { formatNetlinkFault, type NetlinkFault } from "../netlink/netlink-error.ts";
 import { NetlinkOverrunError } from "../netlink/netlink-socket.ts";
+import type { OwnRouteSource } from "../route-driver.ts";
 import { routeProtocolName } from "../route-protocol.ts";
 import type { RouteTarget } from "../route-target.ts";
 import { BATCH_MESSAGES, RouteBatch, type RouteOperation } from "./route-batch.ts";
 import { ROW, RouteColumns } from "./route-columns.ts";
 import type { RouteSocket } from "./route-socket.ts";
 import { RouteTargetTable } from "./route-target-table.ts";
+import { WriteOrder } from "./write-order.ts";
 
 /** The reason of a route that is pending only because its turn has not come. */
 export const NOT_WRITTEN_YET = "not written yet";
@@ -28,6 +30,8 @@ export class FamilyRoutes {
   readonly version: 4 | 6;
   readonly columns: RouteColumns;
   readonly targets: RouteTargetTable;
+  /** What each source of the host's own wants, by row: the column `own` has the strongest of them. */
+  readonly ownTargets = new Map<OwnRouteSource, ReadonlyMap<number, number>>();
   /** The next apply must read the kernel first: what it has is not certain. */
   auditNeeded = false;
   /** Adopted routes have had their time. */
@@ -47,6 +51,7 @@ export class FamilyRoutes {
   #removals: number[] = [];
   #nextRemoval = 0;
   #failures = 0;
+  readonly #order: WriteOrder;
 
   constructor(options: {
     readonly version: 4 | 6;
@@ -56,6 +61,7 @@ export class FamilyRoutes {
   }) {
     this.version = options.version;
     this.columns = new RouteColumns(options.version === 4 ? 1 : 4);
+    this.#order = new WriteOrder(this.columns);
     this.targets = new RouteTargetTable(options.version);
     this.#batch = new RouteBatch({ ...options, columns: this.columns });
   }
@@ -70,10 +76,9 @@ export class FamilyRoutes {
 
   /** What the kernel should have for the row: the strongest wish, 0 for nothing. */
   wanted(row: number): number {
-    const { local, fixed, blackhole, learned } = this.columns;
-    const own = (local[row] as number) || (fixed[row] as number) || (blackhole[row] as number);
+    const own = this.columns.own[row] as number;
     if (own !== 0) return own;
-    const set = learned[row] as number;
+    const set = this.columns.learned[row] as number;
     return set === 0 ? 0 : (this.#gatewaySets.get(set) ?? 0);
   }
 
@@ -178,6 +183,7 @@ export class FamilyRoutes {
   write(maxRoutes: number): { readonly written: number; readonly failed: number } {
     this.#failures = 0;
     let written = 0;
+    this.#order.sort(this.#queue, this.#next, maxRoutes);
     while (this.#next < this.#queue.length && written < maxRoutes) {
       written += this.#writeOne(this.#queue[this.#next++] as number);
     }
@@ -208,6 +214,7 @@ export class FamilyRoutes {
 
   #writeRemovals(maxRoutes: number): number {
     let written = 0;
+    this.#order.sort(this.#removals, this.#nextRemoval, maxRoutes);
     while (this.#nextRemoval < this.#removals.length && written < maxRoutes) {
       const row = this.#removals[this.#nextRemoval++] as number;
       this.#dequeue(row);
@@ -236,9 +243,10 @@ export class FamilyRoutes {
   /** Frees the targets that neither wishes nor facts name any more. */
   collectTargets(): void {
     const used = new Set<number>(this.#gatewaySets.values());
-    const { actual, local, fixed, blackhole, end } = this.columns;
-    for (let row = 0; row < end; row++) {
-      for (const column of [actual, local, fixed, blackhole]) used.add(column[row] as number);
+    const { actual, end } = this.columns;
+    for (let row = 0; row < end; row++) used.add(actual[row] as number);
+    for (const targets of this.ownTargets.values()) {
+      for (const target of targets.values()) used.add(target);
     }
     this.targets.retain((id) => used.has(id));
   }

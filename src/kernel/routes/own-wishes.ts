@@ -1,9 +1,10 @@
 import { ipAddressToBytes, ipVersion } from "../../../protocol/types/ip-address.ts";
-import { unreachable } from "../../../protocol/types/never.ts";
 import { type Prefix, prefixAddress, prefixLength } from "../../../protocol/types/prefix.ts";
 import type { OwnRoute, OwnRouteSource } from "../route-driver.ts";
 import type { FamilyRoutes } from "./family-routes.ts";
-import type { RouteColumns } from "./route-columns.ts";
+
+/** Who wants a route of this host's own. For one key (prefix, metric) the first in this order wins, and all win over learned ones. */
+const OWN_ROUTE_SOURCES = ["local", "static", "blackhole"] as const;
 
 /** IP6_RT_PRIO_USER: what the kernel makes of metric 0. */
 const IPV6_DEFAULT_METRIC = 1024;
@@ -22,8 +23,6 @@ export function prefixWords(prefix: Prefix): Uint32Array {
 /** The whole desired sets of the host's own sources, in one family. They are small: no walk over all rows here. */
 export class OwnWishes {
   readonly #routes: FamilyRoutes;
-  /** The rows that each source wants; a wanted row is never freed. */
-  readonly #rows = new Map<OwnRouteSource, ReadonlyMap<number, number>>();
 
   constructor(routes: FamilyRoutes) {
     this.#routes = routes;
@@ -31,19 +30,19 @@ export class OwnWishes {
 
   /** Takes the wishes of this family out of the set; the rows of those that differ are queued. */
   set(source: OwnRouteSource, wishes: readonly OwnRoute[]): void {
-    const { columns } = this.#routes;
+    const { ownTargets } = this.#routes;
+    const before = ownTargets.get(source) ?? NOTHING;
     const wanted = this.#rowsOf(wishes);
-    for (const row of this.#rows.get(source)?.keys() ?? []) {
-      if (!wanted.has(row)) this.#assign(source, row, 0);
-    }
-    for (const [row, target] of wanted) {
-      if (ownColumn(columns, source)[row] !== target) this.#assign(source, row, target);
-    }
-    this.#rows.set(source, wanted);
+    ownTargets.set(source, wanted);
+    for (const row of before.keys()) if (!wanted.has(row)) this.#changed(row);
+    for (const [row, target] of wanted) if (before.get(row) !== target) this.#changed(row);
   }
 
-  #assign(source: OwnRouteSource, row: number, target: number): void {
-    ownColumn(this.#routes.columns, source)[row] = target;
+  /** A wanted row is never freed, so its number still means the same key. */
+  #changed(row: number): void {
+    const { ownTargets, columns } = this.#routes;
+    const strongest = OWN_ROUTE_SOURCES.find((source) => ownTargets.get(source)?.has(row));
+    columns.own[row] = strongest === undefined ? 0 : (ownTargets.get(strongest)?.get(row) ?? 0);
     this.#routes.wishChanged(row);
   }
 
@@ -63,15 +62,4 @@ export class OwnWishes {
   }
 }
 
-function ownColumn(columns: RouteColumns, source: OwnRouteSource): Uint32Array {
-  switch (source) {
-    case "local":
-      return columns.local;
-    case "static":
-      return columns.fixed;
-    case "blackhole":
-      return columns.blackhole;
-    default:
-      return unreachable(source);
-  }
-}
+const NOTHING: ReadonlyMap<number, number> = new Map();

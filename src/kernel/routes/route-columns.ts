@@ -2,7 +2,9 @@
  * The rows of one family's routes, as columns. A hot file: a row is a number, there are no objects, and loops look like C.
  * Key of a row: address (one word for IPv4, four for IPv6), prefix length, metric. An open-addressing hash with linear
  * probing finds it; removal shifts followers back, so there are no tombstones. Growth copies the columns and rehashes in
- * one step (1 million rows: some 60 ms), which this thread, the one that netlink blocks for as long, can afford.
+ * one step (1 million rows: some 60 ms), which this thread, the one that netlink blocks for as long, can afford. The first
+ * columns have room for more rows than most hosts ever have: memory that nobody has touched costs nothing, while each
+ * growth touches everything once more, and a page's first touch can cost ten microseconds on a virtual machine.
  */
 
 /** Bits of `state`. */
@@ -21,7 +23,9 @@ export const ROW = {
   seen: 32,
 } as const;
 
-const FIRST_CAPACITY = 1024;
+const FIRST_CAPACITY = 1 << 17;
+/** The hash is touched all over from its first row on, so it begins small. */
+const FIRST_SLOTS = 2048;
 /** A row that is not there. */
 export const NO_ROW = -1;
 
@@ -34,10 +38,8 @@ export class RouteColumns {
   state: Uint8Array;
   /** Target that the kernel is believed to have under our protocol, 0 for none. */
   actual: Uint32Array;
-  /** Wishes, strongest first: targets of the host's own sources, then the gateway set of the learned route. 0: none. */
-  local: Uint32Array;
-  fixed: Uint32Array;
-  blackhole: Uint32Array;
+  /** Wishes, the stronger first: the target of the host's own sources, then the gateway set of the learned route. 0: none. */
+  own: Uint32Array;
   learned: Uint32Array;
   /** Rows in use and freed ones together: loops run to here and skip rows that isLive() denies. */
   end = 0;
@@ -54,12 +56,10 @@ export class RouteColumns {
     this.metric = new Uint32Array(FIRST_CAPACITY);
     this.state = new Uint8Array(FIRST_CAPACITY);
     this.actual = new Uint32Array(FIRST_CAPACITY);
-    this.local = new Uint32Array(FIRST_CAPACITY);
-    this.fixed = new Uint32Array(FIRST_CAPACITY);
-    this.blackhole = new Uint32Array(FIRST_CAPACITY);
+    this.own = new Uint32Array(FIRST_CAPACITY);
     this.learned = new Uint32Array(FIRST_CAPACITY);
     this.#live = new Uint8Array(FIRST_CAPACITY);
-    this.#slots = new Int32Array(FIRST_CAPACITY * 2).fill(NO_ROW);
+    this.#slots = new Int32Array(FIRST_SLOTS).fill(NO_ROW);
     this.#mask = this.#slots.length - 1;
   }
 
@@ -112,9 +112,9 @@ export class RouteColumns {
       this.#slots[slot] = NO_ROW;
       hole = slot;
     }
-    for (const column of [this.state, this.actual, this.local, this.fixed, this.blackhole]) {
-      column[row] = 0;
-    }
+    this.state[row] = 0;
+    this.actual[row] = 0;
+    this.own[row] = 0;
     this.learned[row] = 0;
     this.#live[row] = 0;
     this.#count--;
@@ -143,9 +143,7 @@ export class RouteColumns {
     this.metric = grow32(this.metric);
     this.state = grow8(this.state);
     this.actual = grow32(this.actual);
-    this.local = grow32(this.local);
-    this.fixed = grow32(this.fixed);
-    this.blackhole = grow32(this.blackhole);
+    this.own = grow32(this.own);
     this.learned = grow32(this.learned);
     this.#live = grow8(this.#live);
   }
