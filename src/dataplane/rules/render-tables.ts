@@ -132,7 +132,7 @@ function sourceRules(family: NftFamily, policy: HostPolicy): readonly NftRule[] 
   if (family === "ip") return [loopback];
   const noReturnPath = equals("saddrHasReturnPath", Uint8Array.of(0, 0, 0, 0));
   const spoofed = workloadInterfaces(policy).map((match) =>
-    rule("source that is not the workload's", match, noReturnPath, ...COUNTED_DROP),
+    rule("source of somebody else", match, noReturnPath, ...COUNTED_DROP),
   );
   return [loopback, ...spoofed];
 }

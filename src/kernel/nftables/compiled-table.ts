@@ -20,7 +20,6 @@ import {
   type NftFamily,
   type NftField,
   type NftHook,
-  type NftRule,
   type NftSet,
   type NftTable,
 } from "./nft-table.ts";
@@ -90,7 +89,7 @@ export function compileTable({ family, name, sets, chains }: NftTable): Compiled
 function compileChain(family: NftFamily, { hook, rules }: NftChain): CompiledChain {
   const messages = rules.map((rule) => ({
     expressions: encodeStatements(family, rule.statements),
-    userData: encodeComment(rule),
+    userData: rule.comment === undefined ? new Uint8Array(0) : encodeComment(rule.comment),
   }));
   return {
     base: hook,
@@ -145,8 +144,7 @@ export function* attributesInOrder(
 }
 
 /** NFTNL_UDATA_RULE_COMMENT: type 0, length, text with its zero. */
-function encodeComment({ comment }: NftRule): Uint8Array {
-  if (comment === undefined) return new Uint8Array(0);
+export function encodeComment(comment: string): Uint8Array {
   if (!NFT_COMMENT.test(comment)) throw new RangeError(`not a comment: ${comment}`);
   return Buffer.from(`\0${String.fromCharCode(comment.length + 1)}${comment}\0`, "latin1");
 }
@@ -194,7 +192,7 @@ function setAttributes(family: NftFamily, { key, interval, data }: NftSet): SetA
     default:
       return {
         ...shape,
-        dataType: concatenation([addressType(family), NFT_FIELDS.dport.dataType]),
+        dataType: concatenation([dataTypeOf(family, "daddr"), dataTypeOf(family, "dport")]),
         dataLength: addressOctets(family) + 4,
       };
   }
@@ -214,11 +212,7 @@ function concatenation(types: readonly number[]): number {
 
 function dataTypeOf(family: NftFamily, field: NftField): number {
   const { dataType } = NFT_FIELDS[field];
-  return dataType === "address" ? addressType(family) : dataType;
-}
-
-function addressType(family: NftFamily): number {
-  return family === "ip" ? 7 : 8;
+  return typeof dataType === "number" ? dataType : dataType[family];
 }
 
 function encodeData({ data }: NftElement): string {

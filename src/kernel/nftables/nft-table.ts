@@ -39,13 +39,13 @@ export type NftField = keyof typeof NFT_FIELDS;
 export const NFT_FIELDS = {
   iifname: { octets: 16, dataType: 41 },
   oifname: { octets: 16, dataType: 41 },
-  saddr: { octets: "address", dataType: "address" },
-  daddr: { octets: "address", dataType: "address" },
+  saddr: { octets: "address", dataType: { ip: 7, ip6: 8 } },
+  daddr: { octets: "address", dataType: { ip: 7, ip6: 8 } },
   l4proto: { octets: 1, dataType: 12 },
   sport: { octets: 2, dataType: 13 },
   dport: { octets: 2, dataType: 13 },
-  icmpType: { octets: 1, dataType: 4 },
-  icmpCode: { octets: 1, dataType: 4 },
+  icmpType: { octets: 1, dataType: { ip: 14, ip6: 29 } },
+  icmpCode: { octets: 1, dataType: { ip: 32, ip6: 33 } },
   ctState: { octets: 4, dataType: 26 },
   ctStatus: { octets: 4, dataType: 28 },
   /** The kind of route that leads to the destination: `fib daddr type`. */

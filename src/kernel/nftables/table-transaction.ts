@@ -62,6 +62,35 @@ export class TableTransaction {
     this.#table(NFT_MESSAGE.deleteTable, table);
   }
 
+  /** Puts a rule before all others of its chain. */
+  insertRule(
+    table: { readonly family: number; readonly name: string },
+    rule: {
+      readonly chain: string;
+      readonly expressions: Uint8Array;
+      readonly userData: Uint8Array;
+    },
+  ): void {
+    this.#message(
+      NFT_MESSAGE.newRule,
+      `rule in ${table.name} ${rule.chain}`,
+      table.family,
+      (writer) => writeRule(writer, { table: table.name, ...rule }),
+    );
+  }
+
+  deleteRule(
+    table: { readonly family: number; readonly name: string },
+    { chain, handle }: { readonly chain: string; readonly handle: Uint8Array },
+  ): void {
+    const what = `delete a rule of ${table.name} ${chain}`;
+    this.#message(NFT_MESSAGE.deleteRule, what, table.family, (writer) => {
+      writer.attributeText(RULE_ATTRIBUTE.table, table.name);
+      writer.attributeText(RULE_ATTRIBUTE.chain, chain);
+      writer.attribute(RULE_ATTRIBUTE.handle, handle);
+    });
+  }
+
   /** Has it done. Throws NetlinkError with the first refusal, after which nothing has changed. */
   commit(socket: NetlinkSocket): void {
     if (this.size === 0) return;
@@ -109,13 +138,13 @@ export class TableTransaction {
   }
 
   #table(type: number, { family, name }: Pick<CompiledTable, "family" | "name">): void {
-    this.#message(type, `table ${family} ${name}`, family, (writer) =>
+    this.#message(type, `table ${family} ${name}`, NFPROTO[family], (writer) =>
       writer.attributeText(TABLE_ATTRIBUTE.name, name),
     );
   }
 
   #newChain({ family, name: table, chains }: CompiledTable, name: string): void {
-    this.#message(NFT_MESSAGE.newChain, `chain ${table} ${name}`, family, (writer) => {
+    this.#message(NFT_MESSAGE.newChain, `chain ${table} ${name}`, NFPROTO[family], (writer) => {
       writer.attributeText(CHAIN_ATTRIBUTE.table, table);
       writer.attributeText(CHAIN_ATTRIBUTE.name, name);
       const base = chains.get(name)?.base;
@@ -130,17 +159,27 @@ export class TableTransaction {
   }
 
   #deleteChain({ family, name: table }: CompiledTable, name: string): void {
-    this.#message(NFT_MESSAGE.deleteChain, `delete chain ${table} ${name}`, family, (writer) => {
-      writer.attributeText(CHAIN_ATTRIBUTE.table, table);
-      writer.attributeText(CHAIN_ATTRIBUTE.name, name);
-    });
+    this.#message(
+      NFT_MESSAGE.deleteChain,
+      `delete chain ${table} ${name}`,
+      NFPROTO[family],
+      (writer) => {
+        writer.attributeText(CHAIN_ATTRIBUTE.table, table);
+        writer.attributeText(CHAIN_ATTRIBUTE.name, name);
+      },
+    );
   }
 
   #flushChain({ family, name: table }: CompiledTable, name: string): void {
-    this.#message(NFT_MESSAGE.deleteRule, `flush chain ${table} ${name}`, family, (writer) => {
-      writer.attributeText(RULE_ATTRIBUTE.table, table);
-      writer.attributeText(RULE_ATTRIBUTE.chain, name);
-    });
+    this.#message(
+      NFT_MESSAGE.deleteRule,
+      `flush chain ${table} ${name}`,
+      NFPROTO[family],
+      (writer) => {
+        writer.attributeText(RULE_ATTRIBUTE.table, table);
+        writer.attributeText(RULE_ATTRIBUTE.chain, name);
+      },
+    );
   }
 
   #newRules({ family, name: table, chains }: CompiledTable, name: string): void {
@@ -149,13 +188,8 @@ export class TableTransaction {
       this.#message(
         NFT_MESSAGE.newRule,
         what,
-        family,
-        (writer) => {
-          writer.attributeText(RULE_ATTRIBUTE.table, table);
-          writer.attributeText(RULE_ATTRIBUTE.chain, name);
-          writer.attribute(RULE_ATTRIBUTE.expressions, rule.expressions);
-          if (rule.userData.length > 0) writer.attribute(RULE_ATTRIBUTE.userData, rule.userData);
-        },
+        NFPROTO[family],
+        (writer) => writeRule(writer, { table, chain: name, ...rule }),
         FLAG.append,
       );
     }
@@ -164,7 +198,7 @@ export class TableTransaction {
   #newSet({ family, name: table, sets }: CompiledTable, name: string): void {
     const attributes = sets.get(name)?.attributes;
     if (attributes === undefined) return;
-    this.#message(NFT_MESSAGE.newSet, `set ${table} ${name}`, family, (writer) => {
+    this.#message(NFT_MESSAGE.newSet, `set ${table} ${name}`, NFPROTO[family], (writer) => {
       writer.attributeText(SET_ATTRIBUTE.table, table);
       writer.attributeText(SET_ATTRIBUTE.name, name);
       writer.attributeBe32(SET_ATTRIBUTE.flags, attributes.flags);
@@ -185,10 +219,15 @@ export class TableTransaction {
   }
 
   #deleteSet({ family, name: table }: CompiledTable, name: string): void {
-    this.#message(NFT_MESSAGE.deleteSet, `delete set ${table} ${name}`, family, (writer) => {
-      writer.attributeText(SET_ATTRIBUTE.table, table);
-      writer.attributeText(SET_ATTRIBUTE.name, name);
-    });
+    this.#message(
+      NFT_MESSAGE.deleteSet,
+      `delete set ${table} ${name}`,
+      NFPROTO[family],
+      (writer) => {
+        writer.attributeText(SET_ATTRIBUTE.table, table);
+        writer.attributeText(SET_ATTRIBUTE.name, name);
+      },
+    );
   }
 
   #elements(
@@ -203,7 +242,7 @@ export class TableTransaction {
     const keyLength = table.sets.get(set)?.attributes.keyLength ?? 0;
     for (let from = 0; from < elements.length; from += ELEMENTS_PER_MESSAGE) {
       const some = elements.slice(from, from + ELEMENTS_PER_MESSAGE);
-      this.#message(type, `elements of ${table.name} ${set}`, table.family, (writer) => {
+      this.#message(type, `elements of ${table.name} ${set}`, NFPROTO[table.family], (writer) => {
         writer.attributeText(ELEMENT_LIST_ATTRIBUTE.table, table.name);
         writer.attributeText(ELEMENT_LIST_ATTRIBUTE.set, set);
         writer.nested(ELEMENT_LIST_ATTRIBUTE.elements, () => {
@@ -216,13 +255,13 @@ export class TableTransaction {
   #message(
     type: number,
     what: string,
-    family: CompiledTable["family"],
+    family: number,
     write: (writer: NetlinkWriter) => void,
     flags = 0,
   ): void {
     this.#what.push(what);
     this.#writer.begin(type, FLAG.request | FLAG.create | flags, this.#what.length);
-    this.#writer.u32(NFPROTO[family]);
+    this.#writer.u32(family);
     write(this.#writer);
     this.#writer.end();
   }
@@ -247,6 +286,21 @@ function needsRebuilding(desired: CompiledTable, actual: TableContent): boolean 
     if (before !== undefined && before.shape !== shape) return true;
   }
   return false;
+}
+
+function writeRule(
+  writer: NetlinkWriter,
+  rule: {
+    readonly table: string;
+    readonly chain: string;
+    readonly expressions: Uint8Array;
+    readonly userData: Uint8Array;
+  },
+): void {
+  writer.attributeText(RULE_ATTRIBUTE.table, rule.table);
+  writer.attributeText(RULE_ATTRIBUTE.chain, rule.chain);
+  writer.attribute(RULE_ATTRIBUTE.expressions, rule.expressions);
+  if (rule.userData.length > 0) writer.attribute(RULE_ATTRIBUTE.userData, rule.userData);
 }
 
 function writeElement(writer: NetlinkWriter, [key, data]: Element, keyLength: number): void {
