@@ -101,6 +101,11 @@ export class DockerProxy {
     socket.once("close", () => this.#sockets.delete(socket));
     // A client that goes away in the middle is no event.
     socket.on("error", () => socket.destroy());
+    // Whoever only knocks, to see whether the port is open, has gone by now.
+    if (socket.remotePort === undefined) {
+      socket.destroy();
+      return;
+    }
     const client = (this.#options.clientOf ?? clientOf)(socket);
     if (client.type === "user" && mayUseDocker(client)) {
       this.#readHead(socket);
@@ -148,6 +153,8 @@ export class DockerProxy {
     if (proxiedRoute(head.method, head.target) !== undefined) {
       socket.unshift(bytes);
       this.#http.emit("connection", socket);
+      // It was paused here, and only flowing does the server's parser get what was put back.
+      socket.resume();
       return;
     }
     this.#pipe(socket, isUpgrade(head) ? head : asOnlyRequest(head), rest);
