@@ -108,6 +108,8 @@ type Rivals = {
 function judge(endpoint: Endpoint, { key, holder, nodeAt, ownerOf }: Rivals): Judged {
   const resource = `WorkloadEndpoint/${key}`;
   const name = endpoint.spec.interfaceName;
+  // An endpoint of docker's front door rests without one while its container does not run.
+  if (!name && endpoint.spec.orchestrator === "docker") return { problems: [] };
   if (!name) {
     const message = "has no interfaceName: its addresses are not announced";
     return { problems: [{ resource, message }] };

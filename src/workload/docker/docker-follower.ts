@@ -9,7 +9,7 @@ import { TOKEN_LABEL } from "./container-request.ts";
 import type { CreateHook } from "./create-hook.ts";
 import type { DockerLog } from "./docker-log.ts";
 import { labelEndpoint } from "./endpoint-labels.ts";
-import { ENDPOINT_ID_ANNOTATION, FRONT_DOOR_ORCHESTRATOR } from "./front-door-endpoints.ts";
+import { ENDPOINT_ID_ANNOTATION, FRONT_DOOR_ORCHESTRATOR, TOKEN } from "./front-door-endpoints.ts";
 import { releaseDockerAddress } from "./ipam-driver.ts";
 import { startContainersLeftBehind } from "./left-behind.ts";
 import {
@@ -77,7 +77,12 @@ async function reconcile(options: DockerFollowerOptions): Promise<void> {
   );
   const connected = new Set(containers.flatMap(({ endpointIds }) => endpointIds));
   const tokens = new Set(containers.map(({ token }) => token));
-  for (const endpoint of mine) await reconcileFrontDoor(endpoint, { connected, tokens }, options);
+  const ids = new Set(containers.map(({ id }) => id));
+  for (const endpoint of mine) {
+    const { workload = "", containerID } = endpoint.spec;
+    if (TOKEN.test(workload)) await reconcileFrontDoor(endpoint, { connected, tokens }, options);
+    else if (!ids.has(workload)) await removeAddedByHand(containerID, options);
+  }
   for (const endpoint of theirs) {
     const id = endpoint.spec.endpoint ?? "";
     if (connected.has(id)) continue;
@@ -120,6 +125,7 @@ async function onEvent(event: unknown, options: DockerFollowerOptions): Promise<
   if (type === "container" && action === "destroy") {
     const token = attributes[TOKEN_LABEL];
     if (token !== undefined) await options.frontDoor.remove(token);
+    else await removeAddedByHand(Actor?.ID, options);
   } else if (type === "network" && action === "destroy") {
     options.create.forgetNetwork();
   } else if (type === "network" && action === "connect") {
@@ -130,13 +136,35 @@ async function onEvent(event: unknown, options: DockerFollowerOptions): Promise<
   }
 }
 
+/** A person connected the container with `calicoctl container add`; docker knows nothing of that. */
+async function removeAddedByHand(
+  container: string | undefined,
+  { workloads }: DockerFollowerOptions,
+): Promise<void> {
+  for (const { endpoint } of await workloads.list()) {
+    const { orchestrator, workload, containerID } = endpoint.spec;
+    if (orchestrator !== FRONT_DOOR_ORCHESTRATOR || containerID !== container) continue;
+    if (container === undefined || workload !== container) continue;
+    await workloads.remove({
+      orchestrator,
+      workload,
+      endpoint: endpoint.spec.endpoint ?? "",
+      namespace: endpoint.metadata.namespace ?? "default",
+    });
+  }
+}
+
 type DockerEvent = {
   readonly Type?: string;
   readonly Action?: string;
-  readonly Actor?: { readonly Attributes?: Readonly<Record<string, string>> };
+  readonly Actor?: {
+    readonly ID?: string;
+    readonly Attributes?: Readonly<Record<string, string>>;
+  };
 };
 
 type ListedContainer = {
+  readonly id: string | undefined;
   readonly token: string | undefined;
   readonly endpointIds: readonly string[];
 };
@@ -144,6 +172,7 @@ type ListedContainer = {
 function readContainers(given: unknown): readonly ListedContainer[] {
   if (!Array.isArray(given)) throw new Error("docker's list of containers is none");
   return given.map((container) => ({
+    id: container?.Id,
     token: container?.Labels?.[TOKEN_LABEL],
     endpointIds: Object.values(container?.NetworkSettings?.Networks ?? {}).flatMap(
       (network) => (network as { readonly EndpointID?: string }).EndpointID || [],

@@ -10,12 +10,7 @@ import { defaultProfile } from "../../resources/legacy-profile.ts";
 import { API_VERSION, type Resource } from "../../resources/resource.ts";
 import { addressesOfNetworks, networkOf } from "../workload-addresses.ts";
 import { workloadNames } from "../workload-names.ts";
-import type {
-  ConnectedWorkload,
-  WorkloadEndpoint,
-  WorkloadIdentity,
-  WorkloadPort,
-} from "../workload-request.ts";
+import type { ConnectedWorkload, WorkloadEndpoint, WorkloadIdentity } from "../workload-request.ts";
 import type { Workloads } from "../workloads.ts";
 import { DRIVER_OPTION } from "./container-request.ts";
 
@@ -39,7 +34,6 @@ export type StartingContainer = {
   readonly containerId: string | undefined;
   readonly peerName: string;
   readonly mac: string | undefined;
-  readonly ports: readonly WorkloadPort[];
   /** As docker kept them for the container. */
   readonly driverOptions: Readonly<Record<string, unknown>>;
 };
@@ -90,7 +84,7 @@ export class FrontDoorEndpoints {
 
   /** Connects a container that docker starts, with the profiles that its endpoint has by now. */
   async connect(starting: StartingContainer): Promise<ConnectedWorkload> {
-    const { token, endpointId, containerId, peerName, mac, ports, driverOptions } = starting;
+    const { token, endpointId, containerId, peerName, mac, driverOptions } = starting;
     const stored = await this.#stored(token);
     const addresses =
       stored === undefined
@@ -107,7 +101,6 @@ export class FrontDoorEndpoints {
       handle: this.handleOf(token),
       profiles,
       ...(mac !== undefined && { mac }),
-      ports,
       annotations: { [ENDPOINT_ID_ANNOTATION]: endpointId },
     });
   }

@@ -18,7 +18,13 @@ import {
 } from "./front-door-endpoints.ts";
 import { ADDRESS_SPACES } from "./ipam-driver.ts";
 import type { PluginCall, PluginMethods } from "./plugin-server.ts";
-import { assignHostPorts, listeningPorts, readPortMap, type UsedPort } from "./published-ports.ts";
+import {
+  assignHostPorts,
+  listeningPorts,
+  readPortMap,
+  storePorts,
+  type UsedPort,
+} from "./published-ports.ts";
 
 export type NetworkDriverOptions = FrontDoorOptions & {
   readonly docker: DockerClient;
@@ -30,10 +36,7 @@ export const LIBNETWORK = "libnetwork";
 
 /** The address space of docker's "null" IPAM driver, which gives no addresses: the proxy's network has it. */
 const NULL_SPACE = "null";
-const GENERIC_OPTIONS = {
-  portMap: "com.docker.network.portmap",
-  mac: "com.docker.network.endpoint.macaddress",
-} as const;
+const PORT_MAP = "com.docker.network.portmap";
 
 /** What is known of an endpoint that docker asked for. */
 type Endpoint = {
@@ -47,7 +50,8 @@ type Endpoint = {
 export class NetworkDriver {
   readonly #options: NetworkDriverOptions;
   readonly #endpoints = new Map<string, Endpoint>();
-  /** Host ports of endpoints that are being connected: two at once must not get the same. */
+  readonly #connecting = new Set<string>();
+  /** Host ports that are about to be stored: two containers at once must not get the same. */
   readonly #reserved = new Map<string, readonly UsedPort[]>();
   readonly #networkNames = new Map<string, string>();
 
@@ -70,8 +74,8 @@ export class NetworkDriver {
       "NetworkDriver.EndpointOperInfo": async () => ({ Value: {} }),
       "NetworkDriver.Join": async (call) => this.#join(call),
       "NetworkDriver.Leave": nothingToDo,
-      "NetworkDriver.ProgramExternalConnectivity": nothingToDo,
-      "NetworkDriver.RevokeExternalConnectivity": nothingToDo,
+      "NetworkDriver.ProgramExternalConnectivity": (call) => this.#publish(call),
+      "NetworkDriver.RevokeExternalConnectivity": (call) => this.#unpublish(call),
       "NetworkDriver.DiscoverNew": nothingToDo,
       "NetworkDriver.DiscoverDelete": nothingToDo,
     };
@@ -84,7 +88,7 @@ export class NetworkDriver {
 
   /** Docker asked for it, and it may not be in docker's lists yet. */
   isKnown(endpointId: string): boolean {
-    return this.#endpoints.has(endpointId) || this.#reserved.has(endpointId);
+    return this.#endpoints.has(endpointId) || this.#connecting.has(endpointId);
   }
 
   /** Takes up the endpoints that an earlier process connected. */
@@ -103,38 +107,28 @@ export class NetworkDriver {
     const id = textOf(call, "EndpointID");
     const options = fieldsOf(call, "Options");
     const given = readInterface(fieldsOf(call, "Interface"));
-    this.#reserved.set(id, []);
+    const optionOfToken = options[DRIVER_OPTION.token];
+    const token = optionOfToken === undefined ? undefined : String(optionOfToken);
+    this.#connecting.add(id);
     try {
-      const ports = await this.#choosePorts(id, options[GENERIC_OPTIONS.portMap]);
-      const token = options[DRIVER_OPTION.token];
       const connected =
         token === undefined
-          ? await this.#connectLibnetwork({
-              id,
-              given,
-              ports,
-              networkId: textOf(call, "NetworkID"),
-            })
-          : await this.#connectFrontDoor({ id, given, ports, options, token: String(token) });
-      this.#endpoints.set(id, {
-        token: token === undefined ? undefined : String(token),
-        connected,
-        ports,
-      });
+          ? await this.#connectLibnetwork({ id, given, networkId: textOf(call, "NetworkID") })
+          : await this.#connectFrontDoor({ id, given, options, token });
+      this.#endpoints.set(id, { token, connected, ports: [] });
       return { Interface: interfaceAnswer(given, connected) };
     } finally {
-      this.#reserved.delete(id);
+      this.#connecting.delete(id);
     }
   }
 
   async #connectFrontDoor(endpoint: {
     readonly id: string;
     readonly given: GivenInterface;
-    readonly ports: readonly WorkloadPort[];
     readonly options: PluginCall;
     readonly token: string;
   }): Promise<ConnectedWorkload> {
-    const { id, given, ports, options, token } = endpoint;
+    const { id, given, options, token } = endpoint;
     if (!TOKEN.test(token)) throw new Error(`${token} is no endpoint of tortie's`);
     return this.#options.frontDoor.connect({
       token,
@@ -142,7 +136,6 @@ export class NetworkDriver {
       containerId: await this.#containerOf(token),
       peerName: peerName(id),
       mac: given.mac ?? newMac(),
-      ports,
       driverOptions: options,
     });
   }
@@ -150,10 +143,9 @@ export class NetworkDriver {
   async #connectLibnetwork(endpoint: {
     readonly id: string;
     readonly given: GivenInterface;
-    readonly ports: readonly WorkloadPort[];
     readonly networkId: string;
   }): Promise<ConnectedWorkload> {
-    const { id, given, ports, networkId } = endpoint;
+    const { id, given, networkId } = endpoint;
     if (given.addresses.length === 0) {
       throw new Error(
         "this network is for containers that are created with CALICO_IP through tortie's port: " +
@@ -167,7 +159,6 @@ export class NetworkDriver {
       addresses: { from: "elsewhere", addresses: given.addresses },
       profiles: [profile],
       mac: given.mac ?? newMac(),
-      ports,
       annotations: { [ENDPOINT_ID_ANNOTATION]: id },
     });
   }
@@ -195,9 +186,7 @@ export class NetworkDriver {
 
   #join(call: PluginCall): object {
     const id = textOf(call, "EndpointID");
-    const endpoint = this.#endpoints.get(id);
-    if (endpoint === undefined) throw new Error(`docker never asked tortie for endpoint ${id}`);
-    const { gateways } = endpoint.connected;
+    const { gateways } = this.#known(id).connected;
     const gateway4 = gateways.find((gateway) => ipVersion(gateway) === 4);
     const gateway6 = gateways.find((gateway) => ipVersion(gateway) === 6);
     return {
@@ -213,15 +202,39 @@ export class NetworkDriver {
     };
   }
 
-  async #choosePorts(id: string, portMap: unknown): Promise<readonly WorkloadPort[]> {
-    const mappings = readPortMap(portMap);
-    if (mappings.length === 0) return [];
+  /** Docker says which endpoint of a container the world comes in by; only that one gets the published ports. */
+  async #publish(call: PluginCall): Promise<object> {
+    const id = textOf(call, "EndpointID");
+    const mappings = readPortMap(fieldsOf(call, "Options")[PORT_MAP]);
+    if (mappings.length === 0) return {};
+    const endpoint = this.#known(id);
     const listed = await this.#options.workloads.list();
-    const published = listed.flatMap(({ endpoint }) => usedPorts(endpoint.spec.ports));
+    const published = listed.flatMap((row) => usedPorts(row.endpoint.spec.ports));
     const reserved = [...this.#reserved.values()].flat();
     const ports = assignHostPorts(mappings, [...published, ...reserved, ...listeningPorts()]);
     this.#reserved.set(id, usedPorts(ports));
-    return ports;
+    try {
+      await storePorts(this.#options.datastore, endpoint.connected.endpoint, ports);
+    } finally {
+      this.#reserved.delete(id);
+    }
+    this.#endpoints.set(id, { ...endpoint, ports });
+    return {};
+  }
+
+  async #unpublish(call: PluginCall): Promise<object> {
+    const id = textOf(call, "EndpointID");
+    const endpoint = this.#endpoints.get(id);
+    if (endpoint === undefined || endpoint.ports.length === 0) return {};
+    await storePorts(this.#options.datastore, endpoint.connected.endpoint, []);
+    this.#endpoints.set(id, { ...endpoint, ports: [] });
+    return {};
+  }
+
+  #known(id: string): Endpoint {
+    const endpoint = this.#endpoints.get(id);
+    if (endpoint === undefined) throw new Error(`docker never asked tortie for endpoint ${id}`);
+    return endpoint;
   }
 
   async #containerOf(token: string): Promise<string | undefined> {

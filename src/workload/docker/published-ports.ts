@@ -1,6 +1,9 @@
 import { readFileSync } from "node:fs";
 import { parseIpAddress } from "../../../protocol/types/ip-address.ts";
-import type { WorkloadPort } from "../workload-request.ts";
+import type { Datastore } from "../../datastore/datastore.ts";
+import { DatastoreError } from "../../datastore/datastore.ts";
+import { keyOf } from "../../resources/resource.ts";
+import type { WorkloadEndpoint, WorkloadPort } from "../workload-request.ts";
 
 /** One port that a person published, as docker tells a network driver: `-p 8080-8081:80` asks for a range. */
 export type PortMapping = {
@@ -66,6 +69,25 @@ export function assignHostPorts(
     const where = `${hostIp ?? "0.0.0.0"}:${mapping.hostPort === 0 ? "any" : first}`;
     throw new PortTakenError(`Bind for ${where} failed: port is already allocated`);
   });
+}
+
+/** Somebody else may write in between; so often it is tried again. */
+const TRIES = 5;
+
+/** Writes the published ports of an endpoint down: the rules of its host follow from there. */
+export async function storePorts(
+  datastore: Datastore,
+  endpoint: WorkloadEndpoint,
+  ports: readonly WorkloadPort[],
+): Promise<void> {
+  for (let attempt = 0; attempt < TRIES; attempt++) {
+    const stored = await datastore.get(keyOf(endpoint));
+    if (stored === undefined) return;
+    const { ports: _before, ...spec } = stored.spec;
+    const changed = { ...stored, spec: ports.length === 0 ? spec : { ...spec, ports } };
+    if ((await datastore.update(changed)).type === "written") return;
+  }
+  throw new DatastoreError(`${endpoint.metadata.name} keeps being changed by somebody else`);
 }
 
 /** Ports on which programs of this network namespace listen. proc(5). */
