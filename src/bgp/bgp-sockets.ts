@@ -10,7 +10,12 @@ export type BgpSockets = {
   readonly listen: (options: ListenOptions) => Promise<BgpListener>;
   /** Applies a peer's options to a connection that it opened; false when they forbid the connection. */
   readonly applyToAccepted: (socket: Socket, options: TcpOptions) => boolean;
+  /** Gives a connection that stands another MD5 key. Until the other end has it too, neither hears the other. */
+  readonly changeKey: (socket: Socket, key: PeerKey) => void;
 };
+
+/** The MD5 key that one peer's connections are signed with. */
+export type PeerKey = { readonly address: IpAddress; readonly md5Key: string };
 
 export type ListenOptions = {
   readonly address: IpAddress;

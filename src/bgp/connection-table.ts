@@ -6,7 +6,7 @@ import type {
   SpeakerInput,
 } from "../../protocol/speaker/speaker-io.ts";
 import type { IpAddress } from "../../protocol/types/ip-address.ts";
-import type { BgpSockets } from "./bgp-sockets.ts";
+import type { BgpSockets, PeerKey } from "./bgp-sockets.ts";
 import { Connection, type ConnectionHandlers } from "./connection.ts";
 import { tcpOptionsOf } from "./transport-options.ts";
 
@@ -53,7 +53,13 @@ export class ConnectionTable {
     return this.#ready.size > 0;
   }
 
+  /** A key that becomes another one is changed on the connections that stand; all else counts from the next one. */
   configure(peers: readonly PeerConfig[]): void {
+    for (const { name, address, password } of peers) {
+      const before = this.#peers.get(name)?.password;
+      if (before === undefined || password === undefined || before === password) continue;
+      this.#changeKey({ address, md5Key: password });
+    }
     this.#peers = new Map(peers.map((peer) => [peer.name, peer]));
   }
 
@@ -149,6 +155,19 @@ export class ConnectionTable {
     clearTimeout(this.#takenTimer);
     for (const id of [...this.#open.keys()]) this.close(id, "abort");
     for (const connection of this.#lingering) connection.drop();
+  }
+
+  #changeKey(key: PeerKey): void {
+    for (const connection of this.#open.values()) {
+      const socket = connection.socketTo(key.address);
+      if (socket === undefined) continue;
+      try {
+        this.#options.sockets.changeKey(socket, key);
+      } catch {
+        // Without the new key the connection is of no use.
+        connection.drop();
+      }
+    }
   }
 
   #allowed(socket: Socket, peer: PeerConfig): boolean {

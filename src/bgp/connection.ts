@@ -69,6 +69,11 @@ export class Connection {
     return this.#socket.writableLength > 0;
   }
 
+  /** Whether the socket is the far side of this address's connection, and the socket to give options to. */
+  socketTo(address: IpAddress): Socket | undefined {
+    return this.#opened && this.remote.address === address ? this.#socket : undefined;
+  }
+
   /** The driver has processed `octets` of what was received: reading may go on. */
   processed(octets: number): void {
     this.#unprocessed -= octets;

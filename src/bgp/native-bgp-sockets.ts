@@ -1,5 +1,11 @@
 import { inNetworkNamespace } from "../kernel/native/network-namespace.ts";
-import { applyToAccepted, connectTcp, DSCP_CS6, listenTcp } from "../kernel/native/tcp-socket.ts";
+import {
+  applyToAccepted,
+  changePeerKey,
+  connectTcp,
+  DSCP_CS6,
+  listenTcp,
+} from "../kernel/native/tcp-socket.ts";
 import type { BgpListener, BgpSockets, ListenOptions } from "./bgp-sockets.ts";
 
 /**
@@ -13,6 +19,7 @@ export function nativeBgpSockets({ namespace }: { readonly namespace?: string } 
     connect: (target) => inside(() => connectTcp(target)),
     listen: (options) => inside(() => listen(options)),
     applyToAccepted,
+    changeKey: changePeerKey,
   };
 }
 

@@ -166,6 +166,17 @@ export function applyToAccepted(socket: Socket, options: TcpOptions): boolean {
   return true;
 }
 
+/**
+ * Gives a connection that stands another MD5 key. TCP repeats what is dropped meanwhile, so the session lives if the other
+ * end has the key before the hold time is over. RFC 2385 §4.5.
+ */
+export function changePeerKey(
+  socket: Socket,
+  { address, md5Key }: { readonly address: IpAddress; readonly md5Key: string },
+): void {
+  setPeerKey(fdOf(socket), address, md5Key);
+}
+
 /** The file descriptor behind a socket of Node's. Throws when it is closed. */
 export function fdOf(socket: Socket): number {
   const fd = (socket as unknown as { readonly _handle?: { readonly fd: number } })._handle?.fd;
