@@ -200,6 +200,26 @@ export type WorkloadReport = {
 
 export type WorkloadList = List<"WorkloadList", WorkloadReport>;
 
+/** What a new workload got. */
+export type ConnectedWorkloadReport = {
+  readonly apiVersion: typeof API_VERSION;
+  readonly kind: "ConnectedWorkload";
+  readonly name: string;
+  readonly namespace: string;
+  readonly addresses: readonly string[];
+  readonly gateways: readonly string[];
+  readonly hostInterface: string;
+  readonly mac?: string;
+  readonly mtu: number;
+};
+
+export type RemovedWorkloadReport = {
+  readonly apiVersion: typeof API_VERSION;
+  readonly kind: "RemovedWorkload";
+  /** False when there was no such workload: removing twice is no error. */
+  readonly existed: boolean;
+};
+
 export type PeerList = List<"PeerList", PeerReport>;
 export type RouteList = List<"RouteList", RouteReport>;
 export type EventList = List<"EventList", EventReport>;

@@ -1,5 +1,6 @@
 import type {
   ApiErrorDetail,
+  ConnectedWorkloadReport,
   Done,
   ErrorReport,
   EventList,
@@ -7,11 +8,13 @@ import type {
   KernelReport,
   PeerList,
   PeerReport,
+  RemovedWorkloadReport,
   ResourceList,
   RouteList,
   RouteTableName,
   StatusReport,
   StopRequest,
+  WorkloadList,
 } from "./api-types.ts";
 import { exchange } from "./http-exchange.ts";
 
@@ -106,6 +109,18 @@ export class ApiClient {
 
   confirmLoss(): Promise<Done> {
     return this.#post("/v1/datastore/confirm-loss", {});
+  }
+
+  workloads(): Promise<WorkloadList> {
+    return this.#get("/v1/workloads");
+  }
+
+  addWorkload(request: object): Promise<ConnectedWorkloadReport> {
+    return this.#post("/v1/workloads", request);
+  }
+
+  removeWorkload(identity: object): Promise<RemovedWorkloadReport> {
+    return this.#post("/v1/workloads/remove", identity);
   }
 
   stop(stop: StopRequest): Promise<Done> {

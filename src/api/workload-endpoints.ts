@@ -9,7 +9,14 @@ import {
 import type { ListedWorkload, Workloads } from "../workload/workloads.ts";
 import { ApiError } from "./api-error.ts";
 import type { ApiSource } from "./api-source.ts";
-import { API_VERSION, type ApiErrorDetail, type WorkloadReport } from "./api-types.ts";
+import {
+  API_VERSION,
+  type ApiErrorDetail,
+  type ConnectedWorkloadReport,
+  type RemovedWorkloadReport,
+  type WorkloadList,
+  type WorkloadReport,
+} from "./api-types.ts";
 import { parse } from "./parse-request.ts";
 
 /*
@@ -113,20 +120,25 @@ const gcSchema = z.strictObject({
 type Arguments<Act extends keyof Workloads> = Parameters<Workloads[Act]>;
 
 /** GET /v1/workloads. */
-export async function listWorkloads(source: ApiSource): Promise<object> {
+export async function listWorkloads(source: ApiSource): Promise<WorkloadList> {
   const listed = await source.workloads().list();
   return { apiVersion: API_VERSION, kind: "WorkloadList", items: listed.map(workloadReport) };
 }
 
 /** POST /v1/workloads. */
-export async function addWorkload(body: unknown, source: ApiSource): Promise<object> {
+export async function addWorkload(
+  body: unknown,
+  source: ApiSource,
+): Promise<ConnectedWorkloadReport> {
   const request = parse(addSchema, body) as WorkloadRequest;
-  const connected = await told(() => source.workloads().add(request));
-  return { apiVersion: API_VERSION, kind: "ConnectedWorkload", ...connectedReport(connected) };
+  return connectedReport(await told(() => source.workloads().add(request)));
 }
 
 /** POST /v1/workloads/remove. */
-export async function removeWorkload(body: unknown, source: ApiSource): Promise<object> {
+export async function removeWorkload(
+  body: unknown,
+  source: ApiSource,
+): Promise<RemovedWorkloadReport> {
   const request = parse(removeSchema, body) as Arguments<"remove">[0];
   const { existed } = await told(() => source.workloads().remove(request));
   return { apiVersion: API_VERSION, kind: "RemovedWorkload", existed };
@@ -176,8 +188,9 @@ function workloadReport({ endpoint, state, problems }: ListedWorkload): Workload
   };
 }
 
-function connectedReport({ endpoint, ...connected }: ConnectedWorkload): object {
-  return { name: endpoint.metadata.name, namespace: endpoint.metadata.namespace, ...connected };
+function connectedReport({ endpoint, ...connected }: ConnectedWorkload): ConnectedWorkloadReport {
+  const { name, namespace = "default" } = endpoint.metadata;
+  return { apiVersion: API_VERSION, kind: "ConnectedWorkload", name, namespace, ...connected };
 }
 
 /** What went wrong, in the words of the API. */
