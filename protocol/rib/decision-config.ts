@@ -7,6 +7,7 @@ export type DecisionConfig = {
   readonly maxPaths: number;
 };
 
+/** Calico has no fields for these; they are BIRD's, with RFC 4271 §9.1.2.2 in full. */
 export const DEFAULT_DECISION: DecisionConfig = {
   alwaysCompareMed: false,
   missingMedIsWorst: false,

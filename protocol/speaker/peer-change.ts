@@ -46,6 +46,7 @@ export const FIELD_EFFECTS: { readonly [field in keyof Required<PeerConfig>]: Fi
   advertisementIntervalSeconds: "export",
   password: "reset",
   ttlSecurityHops: "reset",
+  standbyFor: "keep",
 };
 
 /** What a change of the speaker's own configuration does to a peer. */
@@ -68,8 +69,7 @@ export function fieldChanges(
   const changes = new Map<keyof PeerConfig, FieldEffect>();
   for (const field of Object.keys(FIELD_EFFECTS) as (keyof PeerConfig)[]) {
     if (sameContent(before[field], after[field])) continue;
-    const effect = field === "families" ? familiesEffect(before, after) : FIELD_EFFECTS[field];
-    changes.set(field, effect);
+    changes.set(field, effectOf(field, before, after));
   }
   return changes;
 }
@@ -77,6 +77,14 @@ export function fieldChanges(
 /** The effects of all fields that differ, each once. */
 export function effectsOfChange(before: PeerConfig, after: PeerConfig): ReadonlySet<FieldEffect> {
   return new Set(fieldChanges(before, after).values());
+}
+
+function effectOf(field: keyof PeerConfig, before: PeerConfig, after: PeerConfig): FieldEffect {
+  if (field === "families") return familiesEffect(before, after);
+  // From no key to one, or back, the connection begins anew; from one key to another its socket gets the new one.
+  const rotated = before.password !== undefined && after.password !== undefined;
+  if (field === "password" && rotated) return "keep";
+  return FIELD_EFFECTS[field];
 }
 
 /** Limits are ours alone; whatever else is said of a family stands in the OPEN. */

@@ -195,18 +195,28 @@ export class PeerRoutes {
     return earliest;
   }
 
+  /** Whether the running session carries the family. */
+  negotiated(family: Family): boolean {
+    return this.#running?.parameters.families.includes(family) ?? false;
+  }
+
+  /** Whether the peer has told all that it has. */
+  hasEndOfRib(family: Family): boolean {
+    return this.#running?.endOfRibReceived.has(family) ?? false;
+  }
+
   snapshot(): readonly PeerFamilySnapshot[] {
     const { groups, rib } = this.#context;
     return this.#config.families.map(({ family }) => {
       const member = { peerIndex: this.index, family };
-      const negotiated = this.#running?.parameters.families.includes(family) ?? false;
+      const negotiated = this.negotiated(family);
       return {
         family,
         negotiated,
         ...rib.family(family).counts(this.index),
         advertised: negotiated ? groups.advertised(member) : 0,
         stale: this.#stale.has(family),
-        endOfRibReceived: this.#running?.endOfRibReceived.has(family) ?? false,
+        endOfRibReceived: this.hasEndOfRib(family),
         endOfRibSent: negotiated && groups.endOfRibSent(member),
       };
     });
@@ -288,6 +298,7 @@ export class PeerRoutes {
 
   #endOfRib(family: Family, running: Running): void {
     running.endOfRibReceived.add(family);
+    this.#context.sessionsMoved.add(this.#config);
     this.#context.selection?.endOfRib(this.#config.name, family);
     if (this.#stale.endOfRib(family)) this.#sweep(family, "End-of-RIB (RFC 4724 §4.2)");
   }

@@ -6,6 +6,7 @@ import { Peer } from "./peer.ts";
 import { effectOnAll, sameContent } from "./peer-change.ts";
 import type { SpeakerConfig } from "./speaker-config.ts";
 import type { SpeakerContext } from "./speaker-context.ts";
+import { StandbyPeers } from "./standby-peers.ts";
 
 /** Peer indexes in the RIB; 0 is this host itself. */
 const MAX_PEER_INDEX = 65_534;
@@ -20,6 +21,7 @@ const NOBODY: First = { peer: undefined, at: undefined };
 /** The peers of a speaker, in the order of its configuration, and what a new configuration means for them. */
 export class PeerTable {
   readonly #context: SpeakerContext;
+  readonly #standbys: StandbyPeers;
   #peers = new Map<string, Peer>();
   readonly #byIndex = new Map<number, Peer>();
   #lastIndex = 0;
@@ -28,6 +30,7 @@ export class PeerTable {
 
   constructor(context: SpeakerContext) {
     this.#context = context;
+    this.#standbys = new StandbyPeers(context);
   }
 
   get size(): number {
@@ -120,6 +123,12 @@ export class PeerTable {
       this.#changed = true;
     }
     this.#peers = peers;
+    this.#standbys.configure(this);
+  }
+
+  /** Sessions that stand by for others begin or end where those moved. */
+  settleStandbys(): void {
+    if (this.#context.sessionsMoved.size > 0) this.#standbys.settle();
   }
 
   #findFirst(): First {

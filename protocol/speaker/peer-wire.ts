@@ -181,6 +181,7 @@ export class PeerWire {
       establishedCount: this.counters.establishedCount,
       ...(this.#lastError && { lastError: this.#lastError }),
       ...(next !== undefined && { nextConnectAt: next }),
+      ...(peer.standsBy && { standsBy: peer.standsBy.reason }),
     };
   }
 

@@ -7,6 +7,7 @@ import { addSeconds, type Instant } from "../types/instant.ts";
 import type { RouterId } from "../types/router-id.ts";
 import type { NotificationMessage, OpenMessage } from "../wire/message.ts";
 import type { Connection } from "./connection.ts";
+import { earliest } from "./earliest.ts";
 import { decideHeld, receiveOpen } from "./open-arbiter.ts";
 import { effectsOfChange, type SpeakerEffect } from "./peer-change.ts";
 import { type LimitExceeded, PeerRoutes } from "./peer-routes.ts";
@@ -20,8 +21,12 @@ import type { ConnectionId, TransportAddress } from "./speaker-io.ts";
 /** DelayOpenTime of a second connection while the first is confirmed or up. RFC 4271 §8.1.1. */
 const OPEN_DELAY_SECONDS = 5;
 
-/** Why a peer stays down although it is configured. */
-type Held = { readonly reason: string; readonly until: Instant | undefined };
+/** Why a peer stays down although it is configured; `standby`: because another session does its work. */
+type Held = {
+  readonly reason: string;
+  readonly until: Instant | undefined;
+  readonly standby?: true;
+};
 
 /**
  * One configured peer: its routes, and the one or (during a collision) two sessions that bring them. Which connection
@@ -121,6 +126,28 @@ export class Peer {
     this.deadlineMoved();
   }
 
+  /** Leaves the work to another session, for a time or for good (standby-peers.ts). */
+  standBy(primary: Peer, until: Instant | undefined): void {
+    if (this.#held !== undefined && (!this.#held.standby || this.#held.until === until)) return;
+    const reason = `stands by: its families are for ${primary.name} to carry`;
+    const wasStarted = this.#started;
+    if (this.standsBy === undefined)
+      this.stop(cease(CeaseSubcode.otherConfigurationChange), reason);
+    this.#started = wasStarted;
+    this.#held = { reason, until, standby: true };
+    this.deadlineMoved();
+  }
+
+  /** No other session does this one's work. */
+  standIn(): void {
+    if (this.standsBy !== undefined) this.#release();
+  }
+
+  /** Present while the work is left to another session. */
+  get standsBy(): Held | undefined {
+    return this.#held?.standby && this.#held;
+  }
+
   /** Takes a new configuration and does what the difference asks for (peer-change.ts). */
   configure(config: PeerConfig): void {
     const before = this.#config;
@@ -175,10 +202,11 @@ export class Peer {
     this.step(session, { type: "tcpFailed", reason });
   }
 
-  /** The connection is of no use any more, although TCP does not know it yet. */
+  /** The connection is of no use any more, although TCP does not know it yet: our own link is down. */
   sever(reason: string): void {
     for (const session of this.sessions()) {
-      if (session.connection !== undefined) this.step(session, { type: "tcpFailed", reason });
+      if (session.connection === undefined) continue;
+      this.step(session, { type: "tcpFailed", reason, ownLink: true });
     }
   }
 
@@ -271,6 +299,7 @@ export class Peer {
     this.deadlineMoved();
     for (const action of actions) this.wire.perform(session, action);
     if (session.connection === undefined) session.release();
+    if (state.name !== before.name) this.#context.sessionsMoved.add(this.#config);
     this.#settle();
     decideHeld(this);
     this.wire.noteState(now);
@@ -366,12 +395,4 @@ export class Peer {
     this.deadlineMoved();
     if (this.#started) this.start();
   }
-}
-
-/** The earliest of some deadlines. */
-export function earliest(deadlines: readonly (Instant | undefined)[]): Instant | undefined {
-  let first: Instant | undefined;
-  for (const at of deadlines)
-    if (at !== undefined && (first === undefined || at < first)) first = at;
-  return first;
 }

@@ -75,6 +75,11 @@ export type PeerConfig = {
   readonly exportPolicy: Policy;
   /** Minimum route advertisement interval, RFC 4271 §9.2.1.1; 0 sends at once. */
   readonly advertisementIntervalSeconds: number;
+  /**
+   * The address of another peering of the same neighbour. This one is idle while that one is up and carries the families of this
+   * one (standby-peers.ts).
+   */
+  readonly standbyFor?: IpAddress;
   /** TCP_MD5SIG key. Never leaves for API, logs, journal or errors. RFC 2385. */
   readonly password?: string;
   /** GTSM: the most hops away that the peer may be. RFC 5082. */

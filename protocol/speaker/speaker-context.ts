@@ -6,7 +6,7 @@ import { UpdateGroups } from "./export/update-groups.ts";
 import { ImportScope } from "./import-scope.ts";
 import type { Peer } from "./peer.ts";
 import type { SelectionDeferral } from "./selection-deferral.ts";
-import type { SpeakerConfig } from "./speaker-config.ts";
+import type { PeerConfig, SpeakerConfig } from "./speaker-config.ts";
 import type { ConnectionId, SpeakerAction, SpeakerEvent } from "./speaker-io.ts";
 import { UpdateReader } from "./update-reader.ts";
 
@@ -27,6 +27,8 @@ export class SpeakerContext {
   now: Instant;
   /** Peers whose earliest deadline may be another now. */
   readonly moved = new Set<Peer>();
+  /** Peers whose session changed its state, or was told all of a family. */
+  readonly sessionsMoved = new Set<PeerConfig>();
   /** A connection was given nothing although its update groups have still to be read. */
   outputDelayed = false;
   /** We are stopping: the tables stay as they are, so that no reader takes routes out of the kernel. */

@@ -5,9 +5,10 @@ import type { IpAddress } from "../types/ip-address.ts";
 import { unreachable } from "../types/never.ts";
 import type { NotificationMessage } from "../wire/message.ts";
 import { Connection } from "./connection.ts";
+import { earliest } from "./earliest.ts";
 import { readMessages } from "./message-reader.ts";
 import { Originations, ROUTED_FAMILIES } from "./originations.ts";
-import { earliest, type Peer } from "./peer.ts";
+import type { Peer } from "./peer.ts";
 import { PeerTable } from "./peer-table.ts";
 import { RouteListing } from "./route-listing.ts";
 import { SelectionDeferral } from "./selection-deferral.ts";
@@ -56,6 +57,7 @@ export class SpeakerCore {
     if (input.type === "workResumed") this.peers.tick(now);
     else this.#take(input);
     this.peers.tick(now);
+    this.peers.settleStandbys();
     if (!this.context.frozen) this.#finish(input.type === "workResumed" ? input.budget : 0);
     return this.context.takeActions();
   }
@@ -92,7 +94,7 @@ export class SpeakerCore {
       restarting: ROUTED_FAMILIES.some((family) => selection?.isDeferred(family)),
       originated: this.#originations.size,
       peers: {
-        total: this.peers.size,
+        total: this.peers.count((peer) => peer.standsBy === undefined),
         established: this.peers.count((peer) => peer.isEstablished),
       },
       families: ROUTED_FAMILIES.map((family) => ({

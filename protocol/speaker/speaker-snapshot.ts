@@ -49,6 +49,8 @@ export type PeerSnapshot = {
     readonly direction?: "sent" | "received";
   };
   readonly nextConnectAt?: number;
+  /** Idle on purpose: why. Not a peer that is down. */
+  readonly standsBy?: string;
 };
 
 export type PeerFamilySnapshot = {

@@ -136,7 +136,9 @@ function peerProblems({ speaker, host, heldPeers }: Agent): Problem[] {
   );
   return speaker
     .peers()
-    .filter(({ state, name }) => state !== "Established" && !byWish.has(name))
+    .filter(({ state, name, standsBy }) => {
+      return state !== "Established" && standsBy === undefined && !byWish.has(name);
+    })
     .map(({ name, address, state, lastError }) => ({
       component: "bgp",
       what: `peer ${name} (${address}) is ${state}`,

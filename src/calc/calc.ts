@@ -1,3 +1,4 @@
+import { DEFAULT_DECISION } from "../../protocol/rib/decision-config.ts";
 import { hostPrefix } from "../../protocol/types/prefix.ts";
 import { DEFAULTS } from "../resources/defaults.ts";
 import type { Kind } from "../resources/kinds.ts";
@@ -144,7 +145,7 @@ function deriveSpeaker(
       ownAddresses: own ? addressesOf(own) : [],
       localWorkloads: read.value(localWorkloads),
       nodeAddresses: read.value(nodeAddresses),
-      decision: DEFAULTS.decision,
+      decision: DEFAULT_DECISION,
       hostName: nodeName,
       peers: read.value(peers),
     };

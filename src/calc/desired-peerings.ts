@@ -45,7 +45,8 @@ function choose(self: NodeView, candidates: readonly Peering[]): PeeringsAndProb
     if (rival === undefined) {
       const problem = whyImpossible(self, candidate);
       if (problem === undefined) peerings.push(candidate);
-      else problems.push({ resource: resourceOf(candidate), message: problem });
+      else if (candidate.standbyFor === undefined)
+        problems.push({ resource: resourceOf(candidate), message: problem });
     } else if (isMistake(rival, candidate)) {
       const message = `${resourceOf(rival)} peers with ${candidate.address} already; this one is not in force`;
       problems.push({ resource: resourceOf(candidate), message });

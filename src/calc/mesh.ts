@@ -18,7 +18,7 @@ export function meshPeerings(
   const enabled = config.nodeToNodeMeshEnabled ?? DEFAULTS.bgpConfiguration.nodeToNodeMeshEnabled;
   if (!enabled || self.clusterId !== undefined || node.clusterId !== undefined) return [];
   const mode = config.nodeMeshSessions ?? DEFAULTS.bgpConfiguration.sessions;
-  return sessionsBetween(self, node, mode).map(({ address, version, families }) => ({
+  return sessionsBetween(self, node, mode).map(({ address, version, families, standbyFor }) => ({
     name: peeringName("Mesh", { address }),
     origin: "mesh" as const,
     address,
@@ -28,5 +28,6 @@ export function meshPeerings(
     families,
     node,
     passive: isPassiveTowards(addressOf(self, version), address),
+    ...(standbyFor && { standbyFor }),
   }));
 }

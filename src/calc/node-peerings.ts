@@ -106,12 +106,16 @@ function withNode(
   { peer, origin }: { readonly peer: BgpPeer; readonly origin: "global" | "node" | "reverse" },
 ): readonly Peering[] {
   const mode = peer.spec.sessions ?? DEFAULTS.bgpConfiguration.sessions;
-  return sessionsBetween(self, node, mode).map(({ address, version, families }) => ({
+  return sessionsBetween(self, node, mode).map(({ address, version, families, standbyFor }) => ({
     ...common(self, node, { peer, version }),
     origin,
     address,
     ...asNumbers(self, node, { peer, origin }),
-    families: wantedFamilies(peer, carriesBoth(peer, version) ? [4, 6] : families),
+    families: wantedFamilies(
+      peer,
+      carriesBoth(peer, version) && standbyFor === undefined ? [4, 6] : families,
+    ),
+    ...(standbyFor && { standbyFor }),
   }));
 }
 

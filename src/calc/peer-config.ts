@@ -50,6 +50,7 @@ export function peerConfig(
     exportPolicy: policies.exportPolicy,
     ...passwordOf(source ? spec.password : config.nodeMeshPassword),
     ...(spec.ttlSecurity && { ttlSecurityHops: spec.ttlSecurity }),
+    ...(peering.standbyFor && { standbyFor: peering.standbyFor }),
   };
   const missing = policies.missing.map((name) => ({
     resource: `BGPPeer/${source?.metadata.name}`,

@@ -20,6 +20,8 @@ export type Peering = {
   /** The node of this cluster at the other end, if it is one. */
   readonly node?: NodeView;
   readonly passive: boolean;
+  /** The address of the session with the same node that makes this one needless while it carries this one's families. */
+  readonly standbyFor?: IpAddress;
 };
 
 export type IpVersion = 4 | 6;
@@ -52,11 +54,13 @@ export type NodeSession = {
   readonly address: IpAddress;
   readonly version: IpVersion;
   readonly families: readonly IpVersion[];
+  readonly standbyFor?: IpAddress;
 };
 
 /**
  * The sessions between two nodes. Calico runs one daemon a family and so has a session for each; tortie has one, over IPv4 where
- * both ends have it, that carries every family of which both ends have an address. "PerFamily" makes it Calico's way.
+ * both ends have it, that carries every family of which both ends have an address. Whether the other end can do that shows in its
+ * OPEN: a second session, over IPv6, stands by for those that cannot. "PerFamily" makes it Calico's way.
  */
 export function sessionsBetween(
   self: NodeView,
@@ -72,6 +76,9 @@ export function sessionsBetween(
   if (sessions === "PerFamily") {
     return common.map(({ address, version }) => ({ address, version, families: [version] }));
   }
-  const [first] = common;
-  return first ? [{ ...first, families: common.map(({ version }) => version) }] : [];
+  const [first, second] = common;
+  if (first === undefined) return [];
+  const shared = { ...first, families: common.map(({ version }) => version) };
+  if (second === undefined) return [shared];
+  return [shared, { ...second, families: [second.version], standbyFor: first.address }];
 }

@@ -38,13 +38,6 @@ export const DEFAULTS = {
     allowedUses: ["Workload", "Tunnel"],
     assignmentMode: "Automatic",
   },
-  /** Calico has no fields for these; they are BIRD's, with RFC 4271 §9.1.2.2 in full. */
-  decision: {
-    alwaysCompareMed: false,
-    missingMedIsWorst: false,
-    compareRouterId: true,
-    maxPaths: 16,
-  },
   timers: {
     /** BIRD, and so Calico, holds 240 s: four minutes of black hole. RFC 4271 §10 suggests 90 s, and the lower offer wins. */
     holdTimeSeconds: 90,

@@ -15,7 +15,9 @@ export async function bgpPeers(context: CommandContext): Promise<number> {
       : formatTable(columns(context.now), list.items, { ...view, width: context.width }),
   );
   context.stdout.write(text);
-  const allUp = list.items.every(({ state }) => state === "Established");
+  const allUp = list.items.every(
+    ({ state, standsBy }) => state === "Established" || standsBy !== undefined,
+  );
   return context.options["check"] === true && !allUp ? ExitCode.failed : ExitCode.done;
 }
 
@@ -67,7 +69,8 @@ function prefixText({ families }: PeerReport): string {
 }
 
 /** Why it is down; or that its routes are kept while it restarts. */
-function noteText({ state, lastError, families }: PeerReport): string {
+function noteText({ state, lastError, families, standsBy }: PeerReport): string {
+  if (standsBy !== undefined) return standsBy;
   if (families.some(({ stale }) => stale)) return "restarting; its routes are kept";
   return state === "Established" ? "" : (lastError?.text ?? "");
 }

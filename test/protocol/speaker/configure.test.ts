@@ -45,6 +45,7 @@ const OTHER: { readonly [field in keyof Required<PeerConfig>]: PeerConfig[field]
   importPolicy: REJECT_ALL,
   exportPolicy: REJECT_ALL,
   advertisementIntervalSeconds: 5,
+  standbyFor: addressOf(22),
   password: "secret",
   ttlSecurityHops: 1,
 };
@@ -92,6 +93,16 @@ t.test("limits of a family are ours alone; its other fields stand in the OPEN", 
   t.equal(effect({ maxPrefixes: { limit: 1, warnPercent: 75 } }), "limits");
   t.equal(effect({ addPath: "both" }), "reset");
   t.equal(effect({ extendedNextHop: true }), "reset");
+  t.end();
+});
+
+t.test("a key that becomes another one keeps the session; a first key and no key end it", (t) => {
+  const [none, one, other] = [undefined, "a", "b"].map((password) =>
+    internal(2, password === undefined ? {} : { password }),
+  ) as [PeerConfig, PeerConfig, PeerConfig];
+  t.same([...effectsOfChange(one, other)], ["keep"]);
+  t.same([...effectsOfChange(none, one)], ["reset"]);
+  t.same([...effectsOfChange(one, none)], ["reset"]);
   t.end();
 });
 

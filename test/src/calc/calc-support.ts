@@ -66,9 +66,10 @@ const OPEN_PROFILE = resource("Profile", "open", {
 /** One line a peering: name, origin, address and port, AS numbers, source, who opens, families. */
 export function describe(peerConfig: PeerConfig): string {
   const { name, origin, address, port, localAsn, peerAsn, localAddress, passive } = peerConfig;
+  const { standbyFor } = peerConfig;
   const families = peerConfig.families.map(({ family }) => (family === 257 ? "4" : "6")).join("+");
   const client = peerConfig.routeReflectorClient ? " client" : "";
-  return `${name} ${origin} ${address} ${port} ${localAsn}-${peerAsn} from ${localAddress ?? "any"} ${passive ? "passive" : "active"} v${families}${client}`;
+  return `${name} ${origin} ${address} ${port} ${localAsn}-${peerAsn} from ${localAddress ?? "any"} ${passive ? "passive" : "active"} v${families}${client}${standbyFor ? " standby" : ""}`;
 }
 
 export function peeringsOf(state: HostState): readonly string[] {

@@ -1,11 +1,11 @@
 import t from "tap";
 import { PolicyEvaluator } from "../../../protocol/policy/evaluate.ts";
 import type { PolicyMatch, PolicyRule } from "../../../protocol/policy/policy.ts";
+import { DEFAULT_DECISION } from "../../../protocol/rib/decision-config.ts";
 import { wordsOfPrefix } from "../../../protocol/rib/prefix-words.ts";
 import { Rib } from "../../../protocol/rib/rib.ts";
 import { Prefix } from "../../../protocol/types/prefix.ts";
 import { encodeAttributeSet } from "../../../protocol/wire/attribute-set.ts";
-import { DEFAULTS } from "../../../src/resources/defaults.ts";
 import { filter, nodeV4, peer, pool, stateOf, torWith, workload } from "./calc-support.ts";
 
 t.test(
@@ -112,7 +112,7 @@ t.test("rules for IPv6 leave IPv4 routes alone, as the speaker evaluates them", 
   };
   const { exportPolicy } = torWith({ filters: ["f"] }, filter("f", spec));
   const octets = encodeAttributeSet({ nextHop: undefined, origin: "igp", asPath: [] });
-  const { attributeSets } = new Rib(DEFAULTS.decision);
+  const { attributeSets } = new Rib(DEFAULT_DECISION);
   const set = attributeSets.intern(octets, 0, octets.length);
   const evaluator = new PolicyEvaluator(exportPolicy, attributeSets);
   const ruleFor = (text: string) => {
