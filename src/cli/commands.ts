@@ -5,6 +5,7 @@ import { LEGACY_ROWS } from "./rows/legacy-rows.ts";
 import { NODE_ROWS } from "./rows/node-rows.ts";
 import { RESOURCE_ROWS } from "./rows/resource-rows.ts";
 import { TOOL_ROWS } from "./rows/tool-rows.ts";
+import { TUNNEL_ROWS } from "./rows/tunnel-rows.ts";
 import { WORKLOAD_ROWS } from "./rows/workload-rows.ts";
 
 /** Every command, in the order of the help. To add one, add a row in rows/; parser, help, completion and man page follow. */
@@ -14,6 +15,7 @@ export const COMMANDS: readonly Command[] = [
   ...RESOURCE_ROWS,
   ...IPAM_ROWS,
   ...WORKLOAD_ROWS,
+  ...TUNNEL_ROWS,
   ...TOOL_ROWS,
   ...LEGACY_ROWS,
 ];

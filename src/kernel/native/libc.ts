@@ -30,6 +30,7 @@ export function errnoName(errno: number): string {
 type Libc = {
   readonly socket: (domain: number, type: number, protocol: number) => number;
   readonly bind: (fd: number, address: Uint8Array, length: number) => number;
+  readonly connect: (fd: number, address: Uint8Array, length: number) => number;
   readonly listen: (fd: number, backlog: number) => number;
   readonly getsockname: (fd: number, address: Uint8Array, length: Uint8Array) => number;
   readonly setsockopt: (
@@ -76,6 +77,7 @@ function load(): Libc {
   return {
     socket: library.func("int socket(int, int, int)"),
     bind: library.func("int bind(int, void*, uint)"),
+    connect: library.func("int connect(int, void*, uint)"),
     listen: library.func("int listen(int, int)"),
     getsockname: library.func("int getsockname(int, void*, void*)"),
     setsockopt: library.func("int setsockopt(int, int, int, void*, uint)"),
@@ -190,6 +192,7 @@ export const SOCKET_OPTION = {
   peerGroups: { level: SOL_SOCKET, name: 59, text: "SO_PEERGROUPS" },
   ipTos: { level: SOL_IP, name: 1, text: "IP_TOS" },
   ipTtl: { level: SOL_IP, name: 2, text: "IP_TTL" },
+  ipMtuDiscover: { level: SOL_IP, name: 10, text: "IP_MTU_DISCOVER" },
   ipMinTtl: { level: SOL_IP, name: 21, text: "IP_MINTTL" },
   tcpNoDelay: { level: SOL_TCP, name: 1, text: "TCP_NODELAY" },
   tcpMd5: { level: SOL_TCP, name: 14, text: "TCP_MD5SIG" },
@@ -198,6 +201,7 @@ export const SOCKET_OPTION = {
   tcpSavedSyn: { level: SOL_TCP, name: 28, text: "TCP_SAVED_SYN" },
   tcpMd5Extended: { level: SOL_TCP, name: 32, text: "TCP_MD5SIG_EXT" },
   ipv6UnicastHops: { level: SOL_IPV6, name: 16, text: "IPV6_UNICAST_HOPS" },
+  ipv6MtuDiscover: { level: SOL_IPV6, name: 23, text: "IPV6_MTU_DISCOVER" },
   ipv6Only: { level: SOL_IPV6, name: 26, text: "IPV6_V6ONLY" },
   ipv6TrafficClass: { level: SOL_IPV6, name: 67, text: "IPV6_TCLASS" },
   ipv6MinHopCount: { level: SOL_IPV6, name: 73, text: "IPV6_MINHOPCOUNT" },

@@ -55,6 +55,7 @@ t.test("every reading command in every format", async (t) => {
     "explain 192.168.0.2",
     "events",
     "get nodes",
+    "tunnel show",
   ];
   for (const line of lines) {
     for (const format of ["table", "wide", "json", "yaml"]) {
@@ -65,6 +66,13 @@ t.test("every reading command in every format", async (t) => {
       if (format === "json") t.doesNotThrow(() => JSON.parse(stdout));
     }
   }
+});
+
+t.test("a tunnel whose path carries too little is a failure with an advice", async (t) => {
+  const { code, stdout } = await tortie("tunnel test --mtu");
+  t.equal(code, 1);
+  t.match(stdout, /host2 +tunl0 .* 1500 +1400 +too small +packets above 1380/);
+  t.equal((await tortie("tunnel test nobody")).code, 1);
 });
 
 t.test("a narrow terminal loses columns, not the middle of words", async (t) => {
