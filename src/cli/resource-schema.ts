@@ -26,6 +26,10 @@ export function resourceSchema(kind: Kind): JsonSchema {
   const { $schema: _, ...spec } = z.toJSONSchema(SCHEMAS[kind].spec, {
     io: "input",
     unrepresentable: "any",
+    override: ({ zodSchema, jsonSchema }) => {
+      // JSON has integers of any size, and zod a type of its own for them.
+      if (zodSchema._zod.def.type === "bigint") jsonSchema.type = "integer";
+    },
   }) as JsonSchema;
   const namespaced = kindInfo(kind)?.scope === "namespaced";
   const text = { type: "string" } as const;

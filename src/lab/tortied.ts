@@ -16,6 +16,7 @@ export type LabPeerReport = {
   readonly name: string;
   readonly address: string;
   readonly state: string;
+  readonly standsBy?: string;
   readonly lastError?: { readonly text: string };
   readonly families: readonly { readonly family: string; readonly endOfRibReceived: boolean }[];
 };
@@ -35,7 +36,10 @@ export type LabRouteReport = {
 
 export type TortiedPlan = {
   readonly node: string;
-  readonly resourceFolder: string;
+  /** A folder of YAML, or the daemon's own words for another datastore. */
+  readonly resourceFolder:
+    | string
+    | { readonly type: "etcd"; readonly endpoints: readonly string[] };
   readonly logLevel?: "debug" | "info";
 };
 
@@ -55,7 +59,10 @@ export class Tortied {
     this.#configFile = `${folder}/tortied.yaml`;
     const config = {
       nodeName: node,
-      datastore: { type: "directory", path: resourceFolder },
+      datastore:
+        typeof resourceFolder === "string"
+          ? { type: "directory", path: resourceFolder }
+          : resourceFolder,
       apiSocket: this.socket,
       stateDirectory: `${folder}/state`,
       logLevel,
@@ -97,9 +104,10 @@ export class Tortied {
     await this.#daemon?.stop("SIGTERM");
   }
 
+  /** Peers that are meant to be up; not those that stand by for another session. */
   async peers(): Promise<readonly LabPeerReport[]> {
     const { items } = (await this.get("/v1/peers")) as { items: readonly LabPeerReport[] };
-    return items;
+    return items.filter(({ standsBy }) => standsBy === undefined);
   }
 
   /** Every path of the Loc-RIB, of all pages. */

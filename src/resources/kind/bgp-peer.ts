@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { ipVersion, parseIpAddress } from "../../../protocol/types/ip-address.ts";
+import { Prefix, prefixContainsAddress } from "../../../protocol/types/prefix.ts";
 import {
   asNumberField,
   durationField,
@@ -21,9 +22,7 @@ const spec = z.strictObject({
   nodeSelector: selectorField()
     .optional()
     .describe("The nodes that have this peering. Neither node nor nodeSelector: all of them."),
-  peerIP: stringField((value) =>
-    parsePeerAddress(value) ? undefined : "must be an address, IP:port or [IPv6]:port",
-  )
+  peerIP: stringField(complaintAboutPeerAddress)
     .optional()
     .describe(
       "Address of the peer, with a port where it is not 179: 10.0.0.1, 10.0.0.1:1179, [fd00::1]:1179.",
@@ -137,6 +136,24 @@ function rules({ spec }: Resource): readonly RuleViolation[] {
     ...holdTimeViolations(spec, { holdTime: "holdTime", keepaliveTime: "keepaliveTime" }),
     ...passwordViolations(spec["password"], ["spec", "password"]),
   ];
+}
+
+/** Nobody can be reached at such an address, and an attempt would be made for ever. */
+const UNREACHABLE: readonly { readonly range: Prefix; readonly name: string }[] = [
+  { range: Prefix("0.0.0.0/8"), name: "unspecified" },
+  { range: Prefix("127.0.0.0/8"), name: "loopback" },
+  { range: Prefix("224.0.0.0/4"), name: "multicast" },
+  { range: Prefix("255.255.255.255/32"), name: "broadcast" },
+  { range: Prefix("::/128"), name: "unspecified" },
+  { range: Prefix("::1/128"), name: "loopback" },
+  { range: Prefix("ff00::/8"), name: "multicast" },
+];
+
+function complaintAboutPeerAddress(value: string): string | undefined {
+  const parsed = parsePeerAddress(value);
+  if (parsed === undefined) return "must be an address, IP:port or [IPv6]:port";
+  const found = UNREACHABLE.find(({ range }) => prefixContainsAddress(range, parsed.address));
+  return found && `must be the address of a peer: this one is ${found.name}`;
 }
 
 function scopeViolations(spec: Resource["spec"]): readonly RuleViolation[] {
