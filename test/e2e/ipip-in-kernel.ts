@@ -49,8 +49,7 @@ try {
   check("a packet of 1480 octets passes in one piece", await subnets.passes(1, 3, 1480));
   check("one of 1481 does not", !(await subnets.passes(1, 3, 1481)));
 
-  const [host1] = subnets.hosts;
-  await host1?.tortie("node", "stop", "--cleanup");
+  await subnets.cleanUp(1);
   const left = await subnets.lab.run("host1", ["ip", "-o", "addr", "show", "tunl0"]);
   check("a cleanup leaves tunl0 bare", left.trim() === "");
   check("and no route", !(await subnets.lab.run("host1", ["ip", "route"])).includes("192.168"));

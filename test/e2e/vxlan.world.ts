@@ -58,7 +58,15 @@ t.test(
     t.match(forwarding, /66:[0-9a-f:]+ dst 10\.97\.2\.3 self permanent/);
 
     const [host1] = subnets.hosts;
-    await host1?.tortie("node", "stop", "--cleanup");
+    t.match(await host1?.tortie("tunnel", "test", "--mtu", "host3"), /host3 .*1500 +1500 +ok/);
+    await subnets.lab.ip("router", "link set eth1 mtu 1400");
+    await subnets.lab.ip("host3", "link set eth0 mtu 1400");
+    const test = await host1?.tortie("tunnel", "test", "--mtu", "host3", "-o", "json");
+    t.match(test, /"pathMtu": 1400/, "a path that carries less is found out");
+    t.match(test, /"verdict": "too small"/);
+    t.match(test, /vxlanMTU: 1350/, "with what to do about it");
+
+    await subnets.cleanUp(1);
     const links = await subnets.lab.run("host1", ["ip", "-o", "link"]);
     t.notMatch(links, /vxlan/, "a cleanup leaves no device");
     const routes = await subnets.lab.run("host1", ["ip", "route"]);

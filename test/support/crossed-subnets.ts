@@ -120,6 +120,17 @@ export class CrossedSubnets {
     return stdout.includes("1 received");
   }
 
+  /** Stops a host's daemon for good, and waits for its end. */
+  async cleanUp(number: 1 | 2 | 3): Promise<void> {
+    const host = this.hosts[number - 1];
+    await host?.tortie("node", "stop", "--cleanup");
+    await waitUntil(`tortied on host${number} has ended`, () => host?.daemon.end !== undefined, {
+      deadlineSeconds: 20,
+      everyMilliseconds: 20,
+      whenLate: () => this.lab.logTails(20),
+    });
+  }
+
   close(): Promise<void> {
     return this.lab.close();
   }
