@@ -7,7 +7,6 @@ import { addressesOfNetworks } from "../workload-addresses.ts";
 import type { WorkloadEndpoint } from "../workload-request.ts";
 import { TOKEN_LABEL } from "./container-request.ts";
 import type { CreateHook } from "./create-hook.ts";
-import type { DockerLog } from "./docker-log.ts";
 import { labelEndpoint } from "./endpoint-labels.ts";
 import { ENDPOINT_ID_ANNOTATION, FRONT_DOOR_ORCHESTRATOR, TOKEN } from "./front-door-endpoints.ts";
 import { releaseDockerAddress } from "./ipam-driver.ts";
@@ -24,7 +23,6 @@ export type DockerFollowerOptions = NetworkDriverOptions & {
   readonly drivers: readonly string[];
   readonly driver: NetworkDriver;
   readonly create: CreateHook;
-  readonly log: DockerLog;
 };
 
 const RETRY_MILLISECONDS = { first: 200, longest: 5_000 };

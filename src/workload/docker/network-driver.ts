@@ -9,6 +9,7 @@ import { addressesOfNetworks, networkOf } from "../workload-addresses.ts";
 import type { ConnectedWorkload, WorkloadPort } from "../workload-request.ts";
 import { DRIVER_OPTION, TOKEN_LABEL } from "./container-request.ts";
 import type { DockerClient } from "./docker-client.ts";
+import type { DockerLog } from "./docker-log.ts";
 import {
   ENDPOINT_ID_ANNOTATION,
   FRONT_DOOR_ORCHESTRATOR,
@@ -25,8 +26,10 @@ import {
   storePorts,
   type UsedPort,
 } from "./published-ports.ts";
+import { hasGatewayRoute, routeBySource } from "./source-routes.ts";
 
 export type NetworkDriverOptions = FrontDoorOptions & {
+  readonly log: DockerLog;
   readonly docker: DockerClient;
   readonly frontDoor: FrontDoorEndpoints;
 };
@@ -54,6 +57,8 @@ export class NetworkDriver {
   /** Host ports that are about to be stored: two containers at once must not get the same. */
   readonly #reserved = new Map<string, readonly UsedPort[]>();
   readonly #networkNames = new Map<string, string>();
+  /** Docker's namespace file of each endpoint that has joined a container. */
+  readonly #sandboxes = new Map<string, string>();
 
   constructor(options: NetworkDriverOptions) {
     this.#options = options;
@@ -73,7 +78,10 @@ export class NetworkDriver {
       "NetworkDriver.DeleteEndpoint": (call) => this.#deleteEndpoint(call),
       "NetworkDriver.EndpointOperInfo": async () => ({ Value: {} }),
       "NetworkDriver.Join": async (call) => this.#join(call),
-      "NetworkDriver.Leave": nothingToDo,
+      "NetworkDriver.Leave": async (call) => {
+        this.#sandboxes.delete(textOf(call, "EndpointID"));
+        return {};
+      },
       "NetworkDriver.ProgramExternalConnectivity": (call) => this.#publish(call),
       "NetworkDriver.RevokeExternalConnectivity": (call) => this.#unpublish(call),
       "NetworkDriver.DiscoverNew": nothingToDo,
@@ -101,6 +109,7 @@ export class NetworkDriver {
   /** Forgets an endpoint that docker no longer has. */
   forget(endpointId: string): void {
     this.#endpoints.delete(endpointId);
+    this.#sandboxes.delete(endpointId);
   }
 
   async #createEndpoint(call: PluginCall): Promise<object> {
@@ -186,7 +195,13 @@ export class NetworkDriver {
 
   #join(call: PluginCall): object {
     const id = textOf(call, "EndpointID");
-    const { gateways } = this.#known(id).connected;
+    const sandbox = textOf(call, "SandboxKey");
+    const { connected } = this.#known(id);
+    // The link route to the gateway can exist once in a container, and so can the default route.
+    const isFurther = [...this.#sandboxes.values()].includes(sandbox) || hasGatewayRoute(sandbox);
+    this.#sandboxes.set(id, sandbox);
+    if (isFurther) this.#routeBySource(sandbox, connected);
+    const gateways = isFurther ? [] : connected.gateways;
     const gateway4 = gateways.find((gateway) => ipVersion(gateway) === 4);
     const gateway6 = gateways.find((gateway) => ipVersion(gateway) === 6);
     return {
@@ -200,6 +215,18 @@ export class NetworkDriver {
       // Else docker would add an interface of its own, on a bridge.
       DisableGatewayService: true,
     };
+  }
+
+  #routeBySource(sandbox: string, { addresses, mac }: ConnectedWorkload): void {
+    const { log } = this.#options;
+    if (mac === undefined) return;
+    routeBySource({ sandbox, mac, addresses }).then(
+      (done) => {
+        if (!done) log("warn", "docker.source-routes-missing", { addresses });
+      },
+      (error: unknown) =>
+        log("warn", "docker.source-routes-missing", { addresses, error: String(error) }),
+    );
   }
 
   /** Docker says which endpoint of a container the world comes in by; only that one gets the published ports. */
