@@ -1,5 +1,7 @@
 import type { Command } from "../cli/command.ts";
 import { ExitCode } from "../cli/exit-code.ts";
+import { DATASTORE_OPTIONS } from "../cli/parser.ts";
+import { EXIT_TEXT, type ExitName } from "./exit-text.ts";
 
 /** tortie(1) as roff, made from the table of commands. */
 export function manPage(commands: readonly Command[], version: string): string {
@@ -13,7 +15,7 @@ export function manPage(commands: readonly Command[], version: string): string {
     "[options]",
     ".SH DESCRIPTION",
     ".B tortie",
-    "asks the daemon tortied(8) of this host over its API socket. Reading needs no privileges; acting needs root or group",
+    "reads and writes the cluster's resources, and asks the daemon tortied(8) of this host over its API socket. Reading needs no privileges; acting needs root or group",
     ".BR tortie .",
     "Tables are for eyes; JSON and YAML are for programs: fields are only ever added.",
     ".SH COMMANDS",
@@ -23,10 +25,12 @@ export function manPage(commands: readonly Command[], version: string): string {
     ...term("\\-\\-demo HOST", "Ask a host of 'npm run demo'."),
     ".SH ENVIRONMENT",
     ...term("TORTIE_SOCKET", "The API socket, unless \\-\\-socket is given."),
+    ...term("TORTIE_DATASTORE_DIR", "A directory of YAML as the datastore."),
     ...term(
-      "TORTIE_DATASTORE_DIR",
-      "The directory datastore of apply, create and delete; /etc/tortie/cluster.",
+      "ETCD_ENDPOINTS, ETCD_CA_CERT_FILE, ETCD_CERT_FILE, ETCD_KEY_FILE, ETCD_USERNAME, ETCD_PASSWORD",
+      "etcd as the datastore, as calicoctl reads them; ETCD_AUTHORITY and ETCD_SCHEME as in 2015.",
     ),
+    ...term("NO_COLOR, EDITOR, VISUAL", "As everywhere."),
     ...term("TORTIE_DEMO_DIR", "Where \\-\\-demo looks for HOST/tortie.sock; /run/tortie\\-demo."),
     ".SH EXIT STATUS",
     ...Object.entries(ExitCode).flatMap(([name, code]) =>
@@ -38,20 +42,6 @@ export function manPage(commands: readonly Command[], version: string): string {
   ].join("\n");
 }
 
-type ExitName = keyof typeof ExitCode;
-
-const EXIT_TEXT: { readonly [name in ExitName]: string } = {
-  done: "Done.",
-  failed: "Not found, a check found problems, or the operation failed.",
-  usage: "Wrong usage, or an act that needs root or group tortie.",
-  invalidInput: "The input did not validate.",
-  unreachable: "The daemon or the datastore cannot be reached.",
-  conflict: "Conflict: it exists already, or was changed meanwhile.",
-  partial: "Done in part; standard error has the rest.",
-  timedOut: "Timed out.",
-  interrupted: "Interrupted.",
-};
-
 function commandLines(command: Command): string[] {
   const words = (command.arguments ?? []).map(({ name, required, variadic }) => {
     const word = `${name.toUpperCase()}${variadic === true ? "..." : ""}`;
@@ -62,6 +52,7 @@ function commandLines(command: Command): string[] {
     ...(command.formats
       ? [{ flags: "-o, --output <format>", description: command.formats.join(", ") }]
       : []),
+    ...(command.datastore === true ? DATASTORE_OPTIONS : []),
   ];
   return [
     `.SS ${escapeRoff(["tortie", ...command.path, ...words].join(" "))}`,
