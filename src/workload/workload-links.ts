@@ -4,9 +4,11 @@
  * stands in the host.
  */
 import { unreachable } from "../../protocol/types/never.ts";
-import { findLink } from "../kernel/kernel-lists.ts";
+import { findLink, listAddresses } from "../kernel/kernel-lists.ts";
 import { changeLink, createLink, deleteLink } from "../kernel/kernel-requests.ts";
 import { SystemCallError } from "../kernel/native/libc.ts";
+import type { LinkMessage } from "../kernel/netlink/link-codec.ts";
+import { LINK_FLAG, SCOPE } from "../kernel/netlink/netlink-constants.ts";
 import { NetlinkError } from "../kernel/netlink/netlink-error.ts";
 import type { NetlinkSocket } from "../kernel/netlink/netlink-socket.ts";
 import { factsOf, RefusedError, refuse, wrongMtu } from "./link-answers.ts";
@@ -114,7 +116,19 @@ export class WorkloadLinks {
   #look(interfaceName: string): LinkAnswer {
     const link = findLink(this.#host, interfaceName);
     if (link === undefined) refuse("noInterface", `there is no interface ${interfaceName}`);
+    this.#refuseOwn(link);
     return { type: "link", link: factsOf(link, interfaceName) };
+  }
+
+  /** A slip of the pen must not turn the host's own network card into a workload's interface. */
+  #refuseOwn({ index, name, flags }: LinkMessage): void {
+    if ((flags & LINK_FLAG.loopback) !== 0) refuse("invalid", `${name} is the loopback interface`);
+    const own = listAddresses(this.#host).find(
+      ({ interfaceIndex, scope }) => interfaceIndex === index && scope === SCOPE.universe,
+    );
+    if (own !== undefined) {
+      refuse("invalid", `${name} is the host's own: it has the address ${own.address}`);
+    }
   }
 
   #check({ hostInterface, inside, mtu }: LinkRequest & { readonly type: "check" }): string[] {

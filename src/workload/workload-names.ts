@@ -27,7 +27,7 @@ export function workloadNames(identity: WorkloadIdentity, nodeName: string): Wor
   return {
     namespace,
     resource,
-    hostInterface: hostInterfaceName(identity, `${namespace}/${resource}`),
+    hostInterface: hostInterfaceName({ ...identity, namespace }, `${namespace}/${resource}`),
     handle: `${namespace}.${resource}`,
   };
 }
