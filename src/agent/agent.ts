@@ -38,6 +38,7 @@ import { KernelLink, type KernelReady } from "./kernel-link.ts";
 import { openDatastore } from "./open-datastore.ts";
 import { PeersUp } from "./peers-up.ts";
 import { presentOriginations } from "./present-originations.ts";
+import { RulesLink } from "./rules-link.ts";
 import { StateDirectory } from "./state-directory.ts";
 
 /** How an Agent is made. */
@@ -66,6 +67,7 @@ export class Agent {
   readonly speaker: Speaker;
   readonly driver: BgpDriver;
   readonly kernel: KernelLink;
+  readonly rules: RulesLink;
   readonly workloads: AgentWorkloads;
   readonly loss: ClusterLoss;
   readonly #docker: AgentDocker;
@@ -112,6 +114,7 @@ export class Agent {
     this.#peersUp = new PeersUp(this.#state, () => this.speaker.peers());
     this.driver = this.#makeDriver();
     this.kernel = this.#makeKernel();
+    this.rules = new RulesLink({ log: this.log, networkNamespace: config.networkNamespace });
     this.#datastore = openDatastore(config);
     this.loss = new ClusterLoss({
       datastore: this.#datastore,
@@ -208,6 +211,7 @@ export class Agent {
     this.#peersUp.freeze();
     await this.driver.stop(mode, message);
     await withinTime(this.kernel.stop({ cleanup }), KERNEL_STOP_MILLISECONDS);
+    await withinTime(this.rules.stop({ cleanup }), KERNEL_STOP_MILLISECONDS);
     if (mode === "shutdown") this.#state.forgetPeersUp();
     await this.#api?.close();
     await this.workloads.close();
@@ -317,6 +321,7 @@ export class Agent {
     });
     // What is gone is withdrawn before its route goes; what is new is announced when the kernel has its route.
     this.#originate();
+    this.rules.onHostState(host);
     this.kernel.installLocal(host);
     this.#configureSpeaker();
     this.workloads.changed();
@@ -356,6 +361,7 @@ export class Agent {
     }
     this.workloads.changed();
     if (report.state !== "in-sync") return;
+    this.rules.onInSync();
     if (this.#host !== undefined) this.#memory.remember(this.#host);
     for (const family of this.#pendingSweeps) this.#sweep(family);
   }
