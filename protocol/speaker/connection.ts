@@ -7,7 +7,7 @@ export class Connection {
   readonly direction: "incoming" | "outgoing";
   readonly frames = new FrameReader();
   /** Messages that go before any UPDATE: OPEN, KEEPALIVE, ROUTE-REFRESH, NOTIFICATION. */
-  readonly #queue: Uint8Array[] = [];
+  #queue: Uint8Array[] = [];
   #ends: { readonly local: TransportAddress; readonly remote: TransportAddress } | undefined;
   /** The driver was told that there are octets, and has not yet found the end of them. */
   #announced = false;
@@ -38,7 +38,9 @@ export class Connection {
   }
 
   takeQueued(): Uint8Array[] {
-    return this.#queue.splice(0);
+    const queue = this.#queue;
+    if (queue.length > 0) this.#queue = [];
+    return queue.length > 0 ? queue : [];
   }
 
   get isAnnounced(): boolean {

@@ -87,6 +87,30 @@ function effectOf(field: keyof PeerConfig, before: PeerConfig, after: PeerConfig
   return FIELD_EFFECTS[field];
 }
 
+/**
+ * Peers whose name is new while one with their address and port is named no more: by the new name, what they were. A session belongs to
+ * its neighbour, not to what asked for it, so a mesh peer that a BGPPeer takes over keeps it.
+ */
+export function renamedPeers(
+  before: readonly PeerConfig[],
+  after: readonly PeerConfig[],
+): ReadonlyMap<string, PeerConfig> {
+  const renamed = new Map<string, PeerConfig>();
+  const had = new Set(before.map(({ name }) => name));
+  const strangers = after.filter(({ name }) => !had.has(name));
+  if (strangers.length === 0) return renamed;
+  const has = new Set(after.map(({ name }) => name));
+  const place = ({ address, port }: PeerConfig) => `${address} ${port}`;
+  const gone = new Map(
+    before.filter(({ name }) => !has.has(name)).map((peer) => [place(peer), peer]),
+  );
+  for (const stranger of strangers) {
+    const former = gone.get(place(stranger));
+    if (former !== undefined) renamed.set(stranger.name, former);
+  }
+  return renamed;
+}
+
 /** Limits are ours alone; whatever else is said of a family stands in the OPEN. */
 function familiesEffect(before: PeerConfig, after: PeerConfig): FieldEffect {
   const agreed = ({ families }: PeerConfig) =>

@@ -54,6 +54,12 @@ export class PeerSession {
     this.state = state;
   }
 
+  /** The send hold timer runs already: another write says nothing new. RFC 9687 §3.1. */
+  get awaitsProgress(): boolean {
+    const { state } = this;
+    return "sendHoldAt" in state && state.sendHoldAt !== undefined;
+  }
+
   held(): HeldOpen | undefined {
     return this.#held;
   }

@@ -3,7 +3,7 @@ import type { Instant } from "../types/instant.ts";
 import type { IpAddress } from "../types/ip-address.ts";
 import { hostPrefix, prefixFamily } from "../types/prefix.ts";
 import { Peer } from "./peer.ts";
-import { effectOnAll, sameContent } from "./peer-change.ts";
+import { effectOnAll, renamedPeers, sameContent } from "./peer-change.ts";
 import type { SpeakerConfig } from "./speaker-config.ts";
 import type { SpeakerContext } from "./speaker-context.ts";
 import { StandbyPeers } from "./standby-peers.ts";
@@ -112,6 +112,7 @@ export class PeerTable {
   configure(config: SpeakerConfig): void {
     const before = this.#context.config;
     this.#context.config = config;
+    this.#rename(config);
     this.#removeAbsent(config);
     this.#speakerChanged(before, config);
     const peers = new Map<string, Peer>();
@@ -140,13 +141,26 @@ export class PeerTable {
     return first;
   }
 
+  /** Who only changes its name goes on: a mesh that becomes route reflection must not lose its sessions. */
+  #rename(config: SpeakerConfig): void {
+    const before = [...this].map((peer) => peer.config);
+    for (const [name, former] of renamedPeers(before, config.peers)) {
+      const peer = this.#peers.get(former.name);
+      if (peer === undefined) continue;
+      this.#peers.delete(former.name);
+      this.#peers.set(name, peer);
+      const fields = { before: former.name };
+      this.#context.event({ name: "peer.renamed", peer: name, level: "info", fields });
+    }
+  }
+
   #removeAbsent(config: SpeakerConfig): void {
     const wanted = new Set(config.peers.map(({ name }) => name));
-    for (const peer of [...this]) {
-      if (wanted.has(peer.name)) continue;
+    for (const [name, peer] of [...this.#peers]) {
+      if (wanted.has(name)) continue;
       peer.stop(cease(CeaseSubcode.peerDeconfigured), "no longer configured");
       peer.routes.remove();
-      this.#peers.delete(peer.name);
+      this.#peers.delete(name);
       this.#byIndex.delete(peer.routes.index);
       this.#context.moved.delete(peer);
       if (this.#first.peer === peer) this.#first = this.#findFirst();

@@ -126,10 +126,15 @@ export class PeerWire {
   transmit(connection: Connection, maxBytes: number): readonly Uint8Array[] {
     const session = this.#peer.sessionOf(connection.id);
     const buffers = connection.takeQueued();
-    const room = maxBytes - buffers.reduce((sum, { length }) => sum + length, 0);
-    if (session?.state.name === "Established" && room > 0) buffers.push(...this.#pull(room));
+    let room = maxBytes;
+    for (const { length } of buffers) room -= length;
+    if (session?.state.name === "Established" && room > 0) {
+      for (const buffer of this.#pull(room)) buffers.push(buffer);
+    }
     if (buffers.length === 0) connection.drained();
-    else if (session !== undefined) this.#peer.step(session, { type: "sendStarted" });
+    else if (session !== undefined && !session.awaitsProgress) {
+      this.#peer.step(session, { type: "sendStarted" });
+    }
     for (const buffer of buffers) this.counters.sent(buffer);
     return buffers;
   }

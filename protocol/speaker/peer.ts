@@ -33,7 +33,6 @@ type Held = {
  * lives on is decided here. RFC 4271 §6.8, §8.2.1.
  */
 export class Peer {
-  readonly name: string;
   readonly routes: PeerRoutes;
   readonly wire: PeerWire;
   readonly #context: SpeakerContext;
@@ -49,12 +48,15 @@ export class Peer {
   #deadline: Instant | undefined | "recalculate" = "recalculate";
 
   constructor(index: number, config: PeerConfig, context: SpeakerContext) {
-    this.name = config.name;
     this.#config = config;
     this.#context = context;
     this.routes = new PeerRoutes(index, config, context);
     this.wire = new PeerWire(this, context);
     this.deadlineMoved();
+  }
+
+  get name(): string {
+    return this.#config.name;
   }
 
   get config(): PeerConfig {
@@ -253,7 +255,8 @@ export class Peer {
   }
 
   sessionOf(id: ConnectionId): PeerSession | undefined {
-    return this.sessions().find((session) => session.connection?.id === id);
+    if (this.#main.connection?.id === id) return this.#main;
+    return this.#extra?.connection?.id === id ? this.#extra : undefined;
   }
 
   /** Runs what is due. */

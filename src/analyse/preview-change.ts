@@ -3,7 +3,12 @@
  * peers lose or get. It is computed by what the daemons compute with: calc's host states, the speaker's table of field changes and
  * the policies. Routes that were learned from elsewhere and reflected are not known here.
  */
-import { effectOnAll, type FieldEffect, fieldChanges } from "../../protocol/speaker/peer-change.ts";
+import {
+  effectOnAll,
+  type FieldEffect,
+  fieldChanges,
+  renamedPeers,
+} from "../../protocol/speaker/peer-change.ts";
 import type { PeerConfig } from "../../protocol/speaker/speaker-config.ts";
 import type { Prefix } from "../../protocol/types/prefix.ts";
 import { HostCalculation } from "../calc/calc.ts";
@@ -46,8 +51,10 @@ export type PrefixChange = {
 
 /** What going from one state to the other does to this host. */
 export function previewChange(before: HostState, after: HostState): ChangePreview {
-  const peersBefore = new Map(before.speaker.peers.map((peer) => [peer.name, peer]));
-  const peersAfter = new Map(after.speaker.peers.map((peer) => [peer.name, peer]));
+  const peersBefore = formerPeers(before, after);
+  const going = new Set(
+    after.speaker.peers.flatMap(({ name }) => peersBefore.get(name)?.name ?? []),
+  );
   const onAll = effectOnAll(before.speaker, after.speaker);
   const sessions = after.speaker.peers.flatMap((peer) => {
     const former = peersBefore.get(peer.name);
@@ -58,7 +65,7 @@ export function previewChange(before: HostState, after: HostState): ChangePrevie
     reset: sessions.filter(({ what }) => what === "reset").map(({ change }) => change),
     refreshed: sessions.filter(({ what }) => what === "refreshed").map(({ change }) => change),
     added: after.speaker.peers.filter(({ name }) => !peersBefore.has(name)).map(named),
-    removed: before.speaker.peers.filter(({ name }) => !peersAfter.has(name)).map(named),
+    removed: before.speaker.peers.filter(({ name }) => !going.has(name)).map(named),
     ...prefixChanges(before, after),
   };
 }
@@ -88,6 +95,15 @@ export function previewClusterChange({
     const preview = previewChange(state, calculation.update(changes));
     return isEmpty(preview) ? [] : [preview];
   });
+}
+
+/** By the name that a peer will have, what it is now. */
+function formerPeers(before: HostState, after: HostState): ReadonlyMap<string, PeerConfig> {
+  const { peers } = before.speaker;
+  return new Map([
+    ...peers.map((peer) => [peer.name, peer] as const),
+    ...renamedPeers(peers, after.speaker.peers),
+  ]);
 }
 
 type JudgedSession = {
@@ -123,7 +139,7 @@ function prefixChanges(
 ): Pick<ChangePreview, "withdrawn" | "announced"> {
   const announcements = new Announcements();
   const news: PeersOf = { lost: new Map(), gained: new Map(), altered: new Map() };
-  const former = new Map(before.speaker.peers.map((peer) => [peer.name, peer]));
+  const former = formerPeers(before, after);
   for (const peer of after.speaker.peers) {
     const earlier = former.get(peer.name);
     if (earlier !== undefined && sameAnnouncements(before, after, { earlier, peer })) continue;

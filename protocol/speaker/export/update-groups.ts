@@ -101,13 +101,14 @@ export class UpdateGroups {
   pull(peerIndex: number, maxBytes: number, now: Instant): Uint8Array[] {
     const out: Uint8Array[] = [];
     const families = this.#memberships.get(peerIndex);
+    if (families === undefined) return out;
     let octets = 0;
-    for (const membership of [...(families?.values() ?? [])]) {
+    for (const membership of families.values()) {
       octets += membership.group.pull(membership.member, maxBytes - octets, now, out);
       if (octets < maxBytes) continue;
       // The other families come first the next time, so that none of them starves.
-      families?.delete(membership.familyRib.family);
-      families?.set(membership.familyRib.family, membership);
+      families.delete(membership.familyRib.family);
+      families.set(membership.familyRib.family, membership);
       break;
     }
     return out;

@@ -151,6 +151,22 @@ t.test("another AS or router id resets all peers; another cluster id none", (t) 
   t.end();
 });
 
+t.test("a peer that only changes its name keeps its session and routes", (t) => {
+  const bench = new Bench(benchConfig([internal(2)])).start();
+  const connection = bench.establish(2);
+  bench.send(connection, announce(["10.1.0.0/24"]), END_OF_RIB);
+  bench.configurePeer("h2", { name: "taken-over", origin: "global" });
+  t.match(bench.peer("taken-over"), { state: "Established", origin: "global" });
+  t.equal(codes(bench.take(connection)), undefined);
+  t.equal(bench.peer("taken-over").families[0]?.received, 1);
+  t.match(bench.events("peer.renamed"), [{ peer: "taken-over", fields: { before: "h2" } }]);
+  bench.finishWork();
+  t.match(bench.routesTo(Prefix("10.1.0.0/24")), [{ peer: "taken-over" }]);
+  bench.configurePeer("taken-over", { name: "moved", address: addressOf(3) });
+  t.equal(codes(bench.take(connection)), "6/3", "at another address it is another peer");
+  t.end();
+});
+
 t.test("an operator's reset says 6/4 and begins anew; admin down stays down", (t) => {
   const bench = new Bench(benchConfig([internal(2)])).start();
   const connection = bench.establish(2);

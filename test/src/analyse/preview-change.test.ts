@@ -90,6 +90,12 @@ t.test(
         a: { removed: ["Node_10_0_0_254"] },
       },
     );
+    const taken = peer("all", { peerSelector: "all()" });
+    t.strictSame(
+      preview(replaced(taken)),
+      {},
+      "a BGPPeer takes a mesh peer over, with its session",
+    );
     t.match(preview(replaced(nodeV4("a", { asNumber: 65009 }))), {
       a: { reset: [/^Mesh_10_0_0_2 localAsn/, /^Node_10_0_0_254 localAsn/] },
       b: { reset: ["Mesh_10_0_0_1 peerAsn"] },
