@@ -1,9 +1,23 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { closeSync, mkdirSync, mkdtempSync, openSync, readdirSync, readFileSync, rmdirSync, rmSync } from "node:fs";
+import {
+  closeSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Lab } from "../../src/lab/lab.ts";
-import { cleanEnvironment, type ProgramOptions, type ProgramResult, tryProgram } from "../../src/lab/program.ts";
+import {
+  cleanEnvironment,
+  type ProgramOptions,
+  type ProgramResult,
+  tryProgram,
+} from "../../src/lab/program.ts";
 import { waitUntil } from "../../src/lab/wait-until.ts";
 
 export type DockerHostPlan = {
@@ -20,20 +34,17 @@ export type DockerHostPlan = {
 export class DockerHost {
   readonly hostname: string;
   readonly node: string;
-  readonly #lab: Lab;
   readonly #holder: ChildProcess;
   readonly #init: number;
   readonly #folder: string;
   readonly #cgroup: string;
 
   private constructor(parts: {
-    readonly lab: Lab;
     readonly plan: DockerHostPlan;
     readonly holder: ChildProcess;
     readonly init: number;
     readonly folder: string;
   }) {
-    this.#lab = parts.lab;
     this.hostname = parts.plan.hostname;
     this.node = parts.plan.node;
     this.#holder = parts.holder;
@@ -50,7 +61,9 @@ export class DockerHost {
       "nsenter",
       [
         `--net=/run/netns/${lab.namespace(plan.node)}`,
-        ..."unshare --mount --uts --pid --fork --kill-child --mount-proc --propagation private".split(" "),
+        ..."unshare --mount --uts --pid --fork --kill-child --mount-proc --propagation private".split(
+          " ",
+        ),
         ...["sh", "-c", SET_UP, "sh", folder, plan.hostname],
       ],
       { env: cleanEnvironment(), stdio: ["ignore", "pipe", "inherit"] },
@@ -59,9 +72,11 @@ export class DockerHost {
     holder.stdout?.on("data", (chunk: Buffer) => {
       said += chunk.toString("utf8");
     });
-    await waitUntil(`${plan.hostname} is there`, () => said.includes("ready"), { deadlineSeconds: 10 });
+    await waitUntil(`${plan.hostname} is there`, () => said.includes("ready"), {
+      deadlineSeconds: 10,
+    });
     const init = childOf(holder.pid ?? 0);
-    return new DockerHost({ lab, plan, holder, init, folder });
+    return new DockerHost({ plan, holder, init, folder });
   }
 
   /** Starts dockerd and waits until it answers. */

@@ -1,4 +1,12 @@
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { runProgram } from "../../src/lab/program.ts";
@@ -15,7 +23,10 @@ export async function packImage(name: string, programs: readonly string[]): Prom
   for (const applet of applets) {
     if (applet !== "busybox") symlinkSync("busybox", join(root, "bin", applet));
   }
-  writeFileSync(join(root, "etc/passwd"), "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/sh\n");
+  writeFileSync(
+    join(root, "etc/passwd"),
+    "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/sh\n",
+  );
   writeFileSync(join(root, "etc/group"), "root:x:0:\nnogroup:x:65534:\n");
   for (const program of programs) await copyProgram(program, root);
   const file = join(folder, `${name}.tar`);
