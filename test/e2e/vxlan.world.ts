@@ -73,3 +73,26 @@ t.test(
     t.notMatch(routes, /192\.168/, "and no route");
   },
 );
+
+t.test("pools of different modes, and a node whose address changes", async (t) => {
+  const subnets = await CrossedSubnets.open("mixed", "vxlan");
+  t.teardown(() => subnets.close());
+  await subnets.start("Never");
+  subnets.setPools([
+    { cidr: "192.168.0.0/23", vxlanMode: "Never" },
+    { cidr: "192.168.2.0/23", vxlanMode: "Always" },
+    { cidr: "192.168.128.0/17", vxlanMode: "CrossSubnet" },
+  ]);
+  await subnets.routed(1, 3, "ipv4", TUNNEL.ipv4);
+  await subnets.routed(2, 3, "ipv4", TUNNEL.ipv4);
+  await subnets.routed(2, 1, "ipv4", DIRECT.ipv4);
+  await subnets.routed(3, 2, "ipv4", TUNNEL.ipv4);
+  t.pass("each pool's routes go its own way");
+
+  await subnets.moveHost3("10.97.2.30");
+  await subnets.forwards(2, "10.97.2.30");
+  const stream = await subnets.pings(2, 3, "ipv4");
+  const { received } = await stream.stop();
+  t.ok(received > 0, "the far end is found at its new address");
+  t.notMatch(await subnets.forwarding(2), /10\.97\.2\.3 /, "and nothing leads to the old one");
+});

@@ -1,3 +1,4 @@
+import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import { Lab } from "../../src/lab/lab.ts";
 import { PingStream } from "../../src/lab/ping-stream.ts";
 import { type LabResource, workloadEndpoint, writeResources } from "../../src/lab/resources.ts";
@@ -68,6 +69,24 @@ export class CrossedSubnets {
     ]);
   }
 
+  /** Puts other pools in place. */
+  setPools(pools: readonly { readonly [field: string]: string }[]): void {
+    writeResources(
+      this.resources,
+      "pools.yaml",
+      pools.map((spec, index) => ({ kind: "IPPool", name: `pool-${index}`, spec })),
+    );
+  }
+
+  /** Gives host3 another IPv4 address, on its interface and in its Node; all else that its Node says stays. */
+  async moveHost3(to: string): Promise<void> {
+    await this.lab.ip("host3", `addr add ${to}/24 dev eth0`);
+    const file = `${this.resources}/nodes.yaml`;
+    const text = readFileSync(file, "utf8").replace(`${this.address(3, "ipv4")}/24`, `${to}/24`);
+    writeFileSync(`${this.resources}/.nodes.yaml`, text);
+    renameSync(`${this.resources}/.nodes.yaml`, file);
+  }
+
   /** The address of a host's first interface. */
   address(number: 1 | 2 | 3, family: LabFamily): string {
     const subnet = number === 3 ? 2 : 1;
@@ -97,6 +116,28 @@ export class CrossedSubnets {
       async () => {
         seen = await this.route(from, to, family);
         return way.test(seen);
+      },
+      {
+        deadlineSeconds: 40,
+        everyMilliseconds: 50,
+        whenLate: () => `${seen}\n${this.lab.logTails(20)}`,
+      },
+    );
+  }
+
+  /** The forwarding database of a host's VXLAN device. */
+  forwarding(host: 1 | 2 | 3): Promise<string> {
+    return this.lab.run(`host${host}`, ["bridge", "fdb", "show", "dev", "vxlan.calico"]);
+  }
+
+  /** Waits until that host's VXLAN has a far end there. */
+  async forwards(host: 1 | 2 | 3, underlay: string): Promise<void> {
+    let seen = "";
+    await waitUntil(
+      `host${host} forwards to ${underlay}`,
+      async () => {
+        seen = await this.forwarding(host);
+        return seen.includes(`dst ${underlay} `);
       },
       {
         deadlineSeconds: 40,
