@@ -6,6 +6,8 @@ export type KindSchema<Spec extends z.ZodType = z.ZodType> = {
   readonly spec: Spec;
   /** Rules across fields. They run even when fields are wrong, so they must expect anything. */
   readonly rules: (resource: Resource) => readonly RuleViolation[];
+  /** Why objects of this kind are kept and change nothing, where that is so: said to everybody who writes one. */
+  readonly withoutEffect?: string;
   /** Whether a field of the spec changes what tortie does; those that do not are accepted, and named in a warning. */
   readonly hasEffect?: (field: string) => boolean;
 };

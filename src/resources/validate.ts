@@ -51,9 +51,12 @@ function rulesOf(kind: Kind): KindSchema {
   return SCHEMAS[kind];
 }
 
-/** One warning for all fields that are accepted and change nothing, so that nobody waits for their effect. */
+/** One warning for the kind, or for all fields that are accepted and change nothing, so that nobody waits for their effect. */
 function fieldsWithoutEffect(kind: Kind, { spec }: Resource): readonly Complaint[] {
-  const { hasEffect } = rulesOf(kind);
+  const { hasEffect, withoutEffect } = rulesOf(kind);
+  if (withoutEffect !== undefined) {
+    return [{ severity: "warning", path: ["kind"], message: withoutEffect }];
+  }
   if (hasEffect === undefined) return [];
   const fields = Object.keys(spec).filter((field) => isSet(spec[field]) && !hasEffect(field));
   const [first] = fields;

@@ -3,7 +3,9 @@ import { join } from "node:path";
 import t from "tap";
 import { DatastoreError } from "../../src/datastore/datastore.ts";
 import { EtcdDatastore } from "../../src/datastore/etcd/etcd-datastore.ts";
+import { etcdKeyOf } from "../../src/datastore/etcd/etcd-keys.ts";
 import { syncDatastore } from "../../src/datastore/syncer.ts";
+import { KINDS } from "../../src/resources/kinds.ts";
 import { testContract } from "../src/datastore/datastore-contract.ts";
 import { asNumberIn, nextUpdate, peer } from "../src/datastore/datastore-support.ts";
 import { EtcdCluster } from "../support/etcd-cluster.ts";
@@ -38,6 +40,31 @@ t.test(
     t.equal(await storedText("bgppeers/tor"), calico(65002), "the same bytes but for the change");
   },
 );
+
+t.test("of every kind, a change in etcd keeps what nobody here knows", async (t) => {
+  await empty(cluster);
+  const datastore = openEtcd(t, cluster);
+  const names: Readonly<Record<string, string>> = {
+    IPAMBlock: "10-0-0-0-30",
+    BlockAffinity: "host.10-0-0-0-26.n",
+  };
+  for (const { kind, scope } of KINDS) {
+    const namespace = scope === "namespaced" ? { namespace: "ns" } : {};
+    const key = { kind, ...namespace, name: names[kind] ?? "default" };
+    const etcdKey = etcdKeyOf(key) ?? "";
+    const novelty = '"novelty":[18446744073709551615,null,"\\u003c"]';
+    const bare = etcdKey.startsWith("/calico/ipam/");
+    const text = bare ? `{${novelty}}` : `{"kind":"${kind}","spec":{${novelty}},${novelty}}`;
+    await cluster.ctl(["put", etcdKey, text]);
+    const read = await datastore.get(key);
+    if (read === undefined) throw new Error(`${kind} is not there`);
+    const written = await datastore.update({ ...read, spec: { ...read.spec, ours: 1 } });
+    t.equal(written.type, "written", kind);
+    const after = await cluster.ctl(["get", "--print-value-only", etcdKey]);
+    t.equal(after.split(novelty).length, bare ? 2 : 3, `${kind}: ${after}`);
+    t.match(after, '"ours":1');
+  }
+});
 
 t.test("a new object lies where Calico looks, as Calico writes it", async (t) => {
   await empty(cluster);

@@ -92,7 +92,23 @@ const spec = z.strictObject({
 });
 
 /** Settings of the whole cluster ("default") or of one node ("node.NAME"). */
-export const bgpConfigurationSchema = { spec, rules } as const satisfies KindSchema;
+export const bgpConfigurationSchema = {
+  spec,
+  rules,
+  hasEffect: (field) => !WITHOUT_EFFECT.has(field),
+} as const satisfies KindSchema;
+
+/** Services are Kubernetes'; what the daemon logs is said in its own configuration. */
+const WITHOUT_EFFECT: ReadonlySet<string> = new Set([
+  "ignoredInterfaces",
+  "localWorkloadPeeringIPV4",
+  "localWorkloadPeeringIPV6",
+  "logSeverityScreen",
+  "serviceClusterIPs",
+  "serviceExternalIPs",
+  "serviceLoadBalancerAggregation",
+  "serviceLoadBalancerIPs",
+]);
 
 /** Fields that a node may set for itself; every other one belongs into "default". */
 const PER_NODE = new Set([

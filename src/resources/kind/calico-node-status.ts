@@ -16,4 +16,8 @@ const spec = z.strictObject({
 });
 
 /** Asks a node to write its state into the object. */
-export const calicoNodeStatusSchema = { spec, rules: () => [] } as const satisfies KindSchema;
+export const calicoNodeStatusSchema = {
+  spec,
+  rules: () => [],
+  withoutEffect: "is kept, but its status is not written by this version: see tortie status",
+} as const satisfies KindSchema;

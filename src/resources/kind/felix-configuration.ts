@@ -89,7 +89,25 @@ const spec = z.looseObject({
  * The settings that change what tortie does. Whoever makes another one work adds it here; all others are accepted, and said
  * to be without effect.
  */
-const HONOURED: ReadonlySet<string> = new Set([]);
+export const HONOURED: ReadonlySet<string> = new Set([
+  "allowIPIPPacketsFromWorkloads",
+  "allowVXLANPacketsFromWorkloads",
+  "defaultEndpointToHostAction",
+  "externalNodesList",
+  "interfacePrefix",
+  "ipipEnabled",
+  "ipipMTU",
+  "iptablesNATOutgoingInterfaceFilter",
+  "mtuIfacePattern",
+  "natOutgoingAddress",
+  "natOutgoingExclusions",
+  "natPortRange",
+  "vxlanEnabled",
+  "vxlanMTU",
+  "vxlanMTUV6",
+  "vxlanPort",
+  "vxlanVNI",
+]);
 
 /** Settings of hosts, of all ("default") or of one ("node.NAME"). */
 export const felixConfigurationSchema = {

@@ -26,7 +26,11 @@ const spec = z.strictObject({
 });
 
 /** An interface of a host, or all of them, as an endpoint of policy. */
-export const hostEndpointSchema = { spec, rules } as const satisfies KindSchema;
+export const hostEndpointSchema = {
+  spec,
+  rules,
+  withoutEffect: "can be selected in profiles, but its own policy is not enforced by this version",
+} as const satisfies KindSchema;
 
 function rules({ spec }: Resource): readonly RuleViolation[] {
   if (isSet(spec["interfaceName"]) || isSet(spec["expectedIPs"])) return [];

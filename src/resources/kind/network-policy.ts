@@ -37,13 +37,20 @@ const global = z.strictObject({
   applyOnForward: z.boolean().optional().describe("Decide on forwarded traffic, too."),
 });
 
+const NOT_ENFORCED = "is kept, but not enforced by this version: only profiles are";
+
 /** Who may talk to the endpoints of a namespace. */
-export const networkPolicySchema = { spec: namespaced, rules } as const satisfies KindSchema;
+export const networkPolicySchema = {
+  spec: namespaced,
+  rules,
+  withoutEffect: NOT_ENFORCED,
+} as const satisfies KindSchema;
 
 /** Who may talk to endpoints of any namespace, and to hosts. */
 export const globalNetworkPolicySchema = {
   spec: global,
   rules: (resource) => [...rules(resource), ...hostViolations(resource.spec)],
+  withoutEffect: NOT_ENFORCED,
 } as const satisfies KindSchema;
 
 function rules(resource: Resource): readonly RuleViolation[] {

@@ -10,4 +10,8 @@ const spec = z.strictObject({
 });
 
 /** A group of policies; tiers are asked one after another. */
-export const tierSchema = { spec, rules: () => [] } as const satisfies KindSchema;
+export const tierSchema = {
+  spec,
+  rules: () => [],
+  withoutEffect: "is kept, but not enforced by this version: only profiles are",
+} as const satisfies KindSchema;

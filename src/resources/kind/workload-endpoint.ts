@@ -60,7 +60,19 @@ const spec = z.strictObject({
 });
 
 /** One interface of a workload: a container, a virtual machine, anything with an address of its own. */
-export const workloadEndpointSchema = { spec, rules } as const satisfies KindSchema;
+export const workloadEndpointSchema = {
+  spec,
+  rules,
+  hasEffect: (field) => !WITHOUT_EFFECT.has(field),
+} as const satisfies KindSchema;
+
+const WITHOUT_EFFECT: ReadonlySet<string> = new Set([
+  "allowSpoofedSourcePrefixes",
+  "ipNATs",
+  "ipv4Gateway",
+  "ipv6Gateway",
+  "qosControls",
+]);
 
 function rules({ spec }: Resource): readonly RuleViolation[] {
   const found: RuleViolation[] = [];
