@@ -18,16 +18,15 @@ export function meshPeerings(
   const enabled = config.nodeToNodeMeshEnabled ?? DEFAULTS.bgpConfiguration.nodeToNodeMeshEnabled;
   if (!enabled || self.clusterId !== undefined || node.clusterId !== undefined) return [];
   const mode = config.nodeMeshSessions ?? DEFAULTS.bgpConfiguration.sessions;
-  return sessionsBetween(self, node, mode).map(({ address, version, families, standbyFor }) => ({
+  return sessionsBetween(self, node, mode).map(({ address, version, ...session }) => ({
     name: peeringName("Mesh", { address }),
     origin: "mesh" as const,
     address,
     port: node.listenPort,
     localAsn: self.asn,
     peerAsn: node.asn,
-    families,
+    ...session,
     node,
     passive: isPassiveTowards(addressOf(self, version), address),
-    ...(standbyFor && { standbyFor }),
   }));
 }

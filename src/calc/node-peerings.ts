@@ -7,7 +7,7 @@ import type { Cluster } from "./cluster.ts";
 import type { Table } from "./derive/derivation.ts";
 import { meshPeerings } from "./mesh.ts";
 import type { NodeView } from "./node-view.ts";
-import { carriesBoth, familiesWith, wantedFamilies } from "./peer-families.ts";
+import { familiesWith, wantedFamilies } from "./peer-families.ts";
 import {
   type BgpPeer,
   isGlobal,
@@ -106,16 +106,13 @@ function withNode(
   { peer, origin }: { readonly peer: BgpPeer; readonly origin: "global" | "node" | "reverse" },
 ): readonly Peering[] {
   const mode = peer.spec.sessions ?? DEFAULTS.bgpConfiguration.sessions;
-  return sessionsBetween(self, node, mode).map(({ address, version, families, standbyFor }) => ({
+  return sessionsBetween(self, node, mode).map(({ address, version, families, ...session }) => ({
     ...common(self, node, { peer, version }),
     origin,
     address,
     ...asNumbers(self, node, { peer, origin }),
-    families: wantedFamilies(
-      peer,
-      carriesBoth(peer, version) && standbyFor === undefined ? [4, 6] : families,
-    ),
-    ...(standbyFor && { standbyFor }),
+    ...session,
+    families: wantedFamilies(peer, families),
   }));
 }
 

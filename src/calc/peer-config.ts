@@ -40,7 +40,9 @@ export function peerConfig(
     peerAsn,
     passive: peering.passive,
     ...timersOf(source ? spec : meshTimers(config)),
-    families: peering.families.map((version) => familyConfig(version, spec)),
+    families: peering.families.map((version) =>
+      familyConfig(version, { ...spec, ...extended(peering) }),
+    ),
     extendedMessage: true,
     routeReflectorClient: isClient(self, peering),
     nextHopMode: nextHopModeOf(spec, { external: sessionOf(peering) === "eBGP" }),
@@ -178,6 +180,10 @@ function timersOf(
 
 function seconds(duration: string | undefined): number | undefined {
   return duration ? parseDuration(duration) : undefined;
+}
+
+function extended({ extendedNextHop }: Peering): Pick<PeerSpec, "extendedNextHop"> {
+  return extendedNextHop ? { extendedNextHop } : {};
 }
 
 function familyConfig(version: IpVersion, spec: PeerSpec): PeerFamilyConfig {

@@ -22,6 +22,8 @@ export type Peering = {
   readonly passive: boolean;
   /** The address of the session with the same node that makes this one needless while it carries this one's families. */
   readonly standbyFor?: IpAddress;
+  /** IPv4 with next hops of IPv6, although no BGPPeer asks for it. RFC 8950. */
+  readonly extendedNextHop?: true;
 };
 
 export type IpVersion = 4 | 6;
@@ -55,6 +57,7 @@ export type NodeSession = {
   readonly version: IpVersion;
   readonly families: readonly IpVersion[];
   readonly standbyFor?: IpAddress;
+  readonly extendedNextHop?: true;
 };
 
 /**
@@ -78,6 +81,8 @@ export function sessionsBetween(
   }
   const [first, second] = common;
   if (first === undefined) return [];
+  // IPv4 needs no address of its own at either end. RFC 8950 §3. Who does not know that just does not take it up.
+  if (first.version === 6) return [{ ...first, families: [4, 6], extendedNextHop: true }];
   const shared = { ...first, families: common.map(({ version }) => version) };
   if (second === undefined) return [shared];
   return [shared, { ...second, families: [second.version], standbyFor: first.address }];

@@ -51,10 +51,10 @@ export const PEERING_ROWS: readonly (readonly [
     ],
   ],
   [
-    "IPv6 alone, and nothing where no family is common",
+    "over IPv6 alone both families as well (RFC 8950), and nothing where no address is common",
     [node("a", { ipv6Address: "fd00::1" }), dual("b"), nodeV4("c")],
     "a",
-    ["Mesh_fd00__2 mesh fd00::2 179 64512-64512 from fd00::1 passive v6"],
+    ["Mesh_fd00__2 mesh fd00::2 179 64512-64512 from fd00::1 passive v4+6"],
   ],
   [
     "AS numbers: the node's own, else the cluster's",
