@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Datastore } from "../datastore/datastore.ts";
-import { Ipam } from "../ipam/ipam.ts";
 import { DockerFrontDoor } from "../workload/docker/docker-front-door.ts";
 import { WorkloadError } from "../workload/workload-request.ts";
 import type { Workloads } from "../workload/workloads.ts";
@@ -43,7 +42,7 @@ export class AgentDocker {
         const door = await DockerFrontDoor.start({
           nodeName,
           datastore: this.#datastore,
-          ipam: new Ipam({ datastore: this.#datastore }),
+          ipam: this.#agent.ipam,
           workloads: this.#workloads(),
           dockerSocket: docker.socket,
           pluginFolder: docker.pluginFolder,

@@ -17,6 +17,8 @@ import { withoutPasswords } from "../resources/password.ts";
 import type { Agent } from "./agent.ts";
 import { storeLocation } from "./agent-config.ts";
 import { problemsOf } from "./health.ts";
+import { rulesReport } from "./rules-view.ts";
+import { testTunnels, tunnelsReport } from "./tunnel-view.ts";
 
 /** How exactly the event loop's delay is measured; finer would wake an idle host for nothing. */
 const LAG_RESOLUTION_MILLISECONDS = 20;
@@ -41,6 +43,17 @@ export function apiSourceOf(agent: Agent): ApiSource {
       refuseWhileStopping(agent);
       return agent.workloads.acts();
     },
+    tunnels: () => tunnelsReport(agent),
+    rules: () => rulesReport(agent.rules),
+    ipam: () => agent.audit.report(),
+    repairIpam: () => {
+      refuseWhileStopping(agent);
+      return agent.audit.repair();
+    },
+    testTunnels: (what) => {
+      refuseWhileStopping(agent);
+      return testTunnels(agent, what);
+    },
     events: (query) =>
       agent.log.recent(query).map((event) => ({ ...event, at: event.at.toISOString() })),
     metrics: () =>
@@ -52,6 +65,8 @@ export function apiSourceOf(agent: Agent): ApiSource {
         lastConfiguredSeconds: agent.configuredAt && agent.configuredAt.getTime() / 1000,
         process: processReport(),
         nodeVersion: process.version,
+        ipam: agent.audit.report(),
+        rules: rulesReport(agent.rules),
       }),
     resetPeer: (peer, message) => {
       refuseWhileStopping(agent);

@@ -1,6 +1,5 @@
 import { ApiError } from "../api/api-error.ts";
 import type { Datastore } from "../datastore/datastore.ts";
-import { Ipam } from "../ipam/ipam.ts";
 import { HostWorkloads } from "../workload/host-workloads.ts";
 import { LinkWorkerClient } from "../workload/link-worker-client.ts";
 import type { Workloads } from "../workload/workloads.ts";
@@ -37,7 +36,7 @@ export class AgentWorkloads {
     this.#workloads = new HostWorkloads({
       host: this.#service,
       datastore,
-      ipam: new Ipam({ datastore }),
+      ipam: agent.ipam,
       links: this.#links,
     });
   }

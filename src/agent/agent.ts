@@ -21,6 +21,7 @@ import { nativeBgpSockets } from "../bgp/native-bgp-sockets.ts";
 import { Rehearsal } from "../bgp/rehearsal.ts";
 import type { HostState } from "../calc/host-state.ts";
 import type { Datastore } from "../datastore/datastore.ts";
+import { Ipam } from "../ipam/ipam.ts";
 import { warmThreadPool } from "../kernel/native/network-namespace.ts";
 import { inSpareTime } from "../lib/spare-time.ts";
 import { version } from "../lib/version.ts";
@@ -31,15 +32,18 @@ import { apiSourceOf } from "./agent-view.ts";
 import { AgentWorkloads } from "./agent-workloads.ts";
 import { ClusterLoss } from "./cluster-loss.ts";
 import { EventLog, type LogDestination } from "./event-log.ts";
+import { followedSettings } from "./followed-settings.ts";
 import { type HeldPeers, holdPeers } from "./held-peers.ts";
 import { followHost, type HostFollowerReport, type HostStateSource } from "./host-follower.ts";
 import { HostMemory } from "./host-memory.ts";
+import { IpamAudit } from "./ipam-audit.ts";
 import { KernelLink, type KernelReady } from "./kernel-link.ts";
 import { openDatastore } from "./open-datastore.ts";
 import { PeersUp } from "./peers-up.ts";
 import { presentOriginations } from "./present-originations.ts";
 import { RulesLink } from "./rules-link.ts";
 import { StateDirectory } from "./state-directory.ts";
+import { TunnelAddresses } from "./tunnel-addresses.ts";
 
 /** How an Agent is made. */
 export type AgentOptions = {
@@ -70,6 +74,9 @@ export class Agent {
   readonly rules: RulesLink;
   readonly workloads: AgentWorkloads;
   readonly loss: ClusterLoss;
+  readonly ipam: Ipam;
+  readonly audit: IpamAudit;
+  readonly #tunnels: TunnelAddresses;
   readonly #docker: AgentDocker;
   readonly startedAt = new Date();
   readonly #options: AgentOptions;
@@ -123,6 +130,16 @@ export class Agent {
       remember: (cluster) => this.#state.rememberCluster(cluster),
       confirmAfterSeconds: config.confirmLossAfterSeconds,
     });
+    const { log } = this;
+    const datastore = this.#datastore;
+    this.ipam = new Ipam({ datastore, settings: followedSettings(() => this.#report) });
+    this.audit = new IpamAudit({ nodeName: config.nodeName, datastore, ipam: this.ipam, log });
+    this.#tunnels = new TunnelAddresses({
+      nodeName: config.nodeName,
+      datastore: this.#datastore,
+      ipam: this.ipam,
+      log: this.log,
+    });
     this.workloads = new AgentWorkloads({
       agent: this,
       datastore: this.#datastore,
@@ -154,6 +171,11 @@ export class Agent {
 
   get report(): HostFollowerReport {
     return this.#report;
+  }
+
+  /** Why the state directory cannot be written; undefined when all is well. */
+  get stateFailure(): string | undefined {
+    return this.#state.writeFailure;
   }
 
   get heldPeers(): HeldPeers {
@@ -215,6 +237,11 @@ export class Agent {
     if (mode === "shutdown") this.#state.forgetPeersUp();
     await this.#api?.close();
     await this.workloads.close();
+    // The datastore may be far away: what a cleanup cannot give back by then, IPAM's check finds.
+    await withinTime(
+      cleanup ? this.#tunnels.release() : this.#tunnels.close(),
+      KERNEL_STOP_MILLISECONDS,
+    );
     await this.#datastore.close();
     this.log.log("info", "agent.stopped");
     this.log.flush();
@@ -264,6 +291,7 @@ export class Agent {
       onInterfaces: () => {
         this.#originate();
         this.workloads.changed();
+        this.#followTunnels();
       },
       onOwnAddresses: (addresses) => {
         this.#ownAddresses = addresses;
@@ -282,6 +310,7 @@ export class Agent {
 
   #follow(): void {
     const { nodeName } = this.config;
+    void this.audit.run(this.#abort.signal);
     void followHost({
       nodeName,
       datastore: this.#datastore,
@@ -361,6 +390,7 @@ export class Agent {
     }
     this.workloads.changed();
     if (report.state !== "in-sync") return;
+    this.#followTunnels();
     this.rules.onInSync();
     if (this.#host !== undefined) this.#memory.remember(this.#host);
     for (const family of this.#pendingSweeps) this.#sweep(family);
@@ -399,7 +429,17 @@ export class Agent {
 
   #onSpeakerEvent(event: SpeakerEvent): void {
     this.log.record(event);
-    if (event.name === "peer.up" || event.name === "peer.down") this.#peersUp.changed();
+    if (/^peer\.(up|down|renamed)$/.test(event.name)) this.#peersUp.changed();
+  }
+
+  #followTunnels(): void {
+    if (this.#host === undefined || this.#report.state !== "in-sync") return;
+    const up = (this.kernel.interfaces ?? []).flatMap(({ name, up }) => (up ? [name] : []));
+    this.#tunnels.changed({
+      resources: this.#report.resources,
+      tunnels: this.#host.tunnels,
+      interfacesUp: new Set(up),
+    });
   }
 
   /** Nothing is swept before the datastore is in sync: a route that nobody wants yet may be wanted then. */

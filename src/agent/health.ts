@@ -20,7 +20,15 @@ export function problemsOf(agent: Agent): Problem[] {
     ...listenProblems(agent),
     ...kernelProblems(agent),
     ...peerProblems(agent),
+    ...ipamProblems(agent),
   ];
+}
+
+function ipamProblems({ audit }: Agent): Problem[] {
+  const count = audit.confirmedCount;
+  if (count === 0) return [];
+  const what = `IPAM has ${count} contradictions that have lasted, such as addresses that nobody uses`;
+  return [{ component: "ipam", what, fix: "tortie ipam check" }];
 }
 
 function datastoreProblems({ report, config }: Agent): Problem[] {

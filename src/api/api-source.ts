@@ -8,6 +8,9 @@ import type {
   StatusReport,
   StopRequest,
 } from "./api-types.ts";
+import type { IpamAuditReport, IpamRepairReport } from "./ipam-audit-report.ts";
+import type { RulesReport } from "./rules-report.ts";
+import type { TunnelsReport, TunnelTestReport } from "./tunnel-report.ts";
 
 /** What the API shows and sets going: the daemon behind it, or a fake in tests. Nothing that it returns holds a secret. */
 export type ApiSource = {
@@ -20,6 +23,13 @@ export type ApiSource = {
   readonly events: (query: EventQuery) => readonly EventReport[];
   /** Throws ApiError "not-ready" before the datastore was read. */
   readonly workloads: () => Workloads;
+  readonly tunnels: () => TunnelsReport;
+  readonly rules: () => RulesReport;
+  /** What the audit has found. */
+  readonly ipam: () => IpamAuditReport;
+  readonly repairIpam: () => Promise<IpamRepairReport>;
+  /** Tries the ways to the far ends of tunnels, or to one node's. */
+  readonly testTunnels: (what: { readonly node: string | undefined }) => Promise<TunnelTestReport>;
   /** OpenMetrics text. */
   readonly metrics: () => string;
   readonly resetPeer: (peer: string, message: string | undefined) => void;

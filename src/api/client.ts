@@ -17,6 +17,9 @@ import type {
   WorkloadList,
 } from "./api-types.ts";
 import { exchange } from "./http-exchange.ts";
+import type { IpamAuditReport, IpamRepairReport } from "./ipam-audit-report.ts";
+import type { RulesReport } from "./rules-report.ts";
+import type { TunnelsReport, TunnelTestReport } from "./tunnel-report.ts";
 
 /** The daemon answered, and refused. */
 export class ApiRefusal extends Error {
@@ -109,6 +112,26 @@ export class ApiClient {
 
   confirmLoss(): Promise<Done> {
     return this.#post("/v1/datastore/confirm-loss", {});
+  }
+
+  ipam(): Promise<IpamAuditReport> {
+    return this.#get("/v1/ipam");
+  }
+
+  repairIpam(): Promise<IpamRepairReport> {
+    return this.#post("/v1/ipam/repair", {});
+  }
+
+  tunnels(): Promise<TunnelsReport> {
+    return this.#get("/v1/tunnels");
+  }
+
+  rules(): Promise<RulesReport> {
+    return this.#get("/v1/rules");
+  }
+
+  testTunnels(node: string): Promise<TunnelTestReport> {
+    return this.#post("/v1/tunnels/test", { node });
   }
 
   workloads(): Promise<WorkloadList> {

@@ -14,6 +14,7 @@ import type { ApiSource } from "./api-source.ts";
 import { API_VERSION, type Done, type ExplainReport, type PeerReport } from "./api-types.ts";
 import { badRequest, parse } from "./parse-request.ts";
 import { routeReport } from "./reports.ts";
+import type { TunnelTestReport } from "./tunnel-report.ts";
 import {
   addWorkload,
   checkWorkload,
@@ -58,6 +59,9 @@ export const ENDPOINTS: readonly Endpoint[] = [
   read("/v1/kernel", (_, source) => kernel(source)),
   read("/v1/events", ({ query }, source) => list("EventList", source.events(eventQuery(query)))),
   read("/v1/workloads", (_, source) => listWorkloads(source)),
+  read("/v1/tunnels", (_, source) => source.tunnels()),
+  read("/v1/rules", (_, source) => source.rules()),
+  read("/v1/ipam", (_, source) => source.ipam()),
   read("/metrics", (_, source) => source.metrics()),
   act("/v1/peers/:name/reset", (request, source) => resetPeer(request, source)),
   act("/v1/peers/:name/refresh", (request, source) => refreshPeer(request, source)),
@@ -65,6 +69,8 @@ export const ENDPOINTS: readonly Endpoint[] = [
   act("/v1/workloads/remove", ({ body }, source) => removeWorkload(body, source)),
   act("/v1/workloads/check", ({ body }, source) => checkWorkload(body, source)),
   act("/v1/workloads/gc", ({ body }, source) => collectWorkloads(body, source)),
+  act("/v1/ipam/repair", (_, source) => source.repairIpam()),
+  act("/v1/tunnels/test", ({ body }, source) => testTunnels(body, source)),
   act("/v1/datastore/confirm-loss", ({ body }, source) => confirmLoss(body, source)),
   act("/v1/stop", ({ body }, source) => stop(body, source)),
 ];
@@ -238,6 +244,12 @@ function refreshPeer({ parameters, body }: ApiRequest, source: ApiSource): Done 
   const { name } = findPeer(source, parameters["name"]);
   source.refreshPeer(name, direction);
   return done(`routes of ${name} are being refreshed (${direction})`);
+}
+
+/** Sends echo requests of many sizes, so it is an act. */
+function testTunnels(body: unknown, source: ApiSource): Promise<TunnelTestReport> {
+  const { node } = parse(z.strictObject({ node: z.string().max(253).optional() }), body);
+  return source.testTunnels({ node });
 }
 
 async function confirmLoss(body: unknown, source: ApiSource): Promise<Done> {

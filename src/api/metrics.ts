@@ -1,7 +1,11 @@
 import type { SpeakerSnapshot } from "../../protocol/speaker/speaker-snapshot.ts";
 import { afiOf, formatFamily } from "../../protocol/types/family.ts";
 import type { KernelReport, PeerFamilyReport, PeerReport, StatusReport } from "./api-types.ts";
+import type { IpamAuditReport } from "./ipam-audit-report.ts";
+import { ipamFamilies } from "./ipam-metrics.ts";
 import { formatOpenMetrics, type Labels, type MetricFamily, type Sample } from "./openmetrics.ts";
+import { rulesFamilies } from "./rules-metrics.ts";
+import type { RulesReport } from "./rules-report.ts";
 
 /** What the metrics are made of: the same reports that the API shows, and counters that the daemon keeps. */
 export type MetricsInput = {
@@ -12,6 +16,8 @@ export type MetricsInput = {
   readonly lastConfiguredSeconds: number | undefined;
   readonly process: { readonly residentBytes: number; readonly cpuSeconds: number };
   readonly nodeVersion: string;
+  readonly ipam?: IpamAuditReport;
+  readonly rules?: RulesReport;
 };
 
 /** Counted where events pass by. */
@@ -33,6 +39,8 @@ export function metricsText(input: MetricsInput): string {
     ...prefixFamilies(input.peers),
     ...ribFamilies(input.speaker),
     ...fibFamilies(input.status.kernel),
+    ...rulesFamilies(input.rules),
+    ...ipamFamilies(input.ipam),
     ...daemonFamilies(input),
   ]);
 }

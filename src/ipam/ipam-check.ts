@@ -22,7 +22,8 @@ export type IpamReport = {
   readonly findings: readonly Finding[];
 };
 
-const CHECKED_KINDS = [
+/** The kinds that a look reads. */
+export const CHECKED_KINDS = [
   ...SETTINGS_KINDS,
   "IPAMBlock",
   "BlockAffinity",

@@ -21,8 +21,8 @@ import { type Planning, TransactionQueue } from "./transaction-queue.ts";
 
 export type IpamOptions = {
   readonly datastore: Datastore;
-  /** Pools and limits as somebody follows them anyhow; read from the datastore for every call unless given. */
-  readonly settings?: () => Promise<IpamSettings>;
+  /** Pools and limits as somebody follows them anyhow; where nobody does, they are read for every call. */
+  readonly settings?: () => IpamSettings | undefined;
   /** Wall clock in milliseconds, for claim times and sequence numbers of new blocks. */
   readonly now?: () => number;
 };
@@ -39,11 +39,7 @@ export class Ipam {
   readonly #options: Required<IpamOptions>;
   readonly #queue: TransactionQueue;
 
-  constructor({
-    datastore,
-    settings = () => readSettings(datastore),
-    now = Date.now,
-  }: IpamOptions) {
+  constructor({ datastore, settings = () => undefined, now = Date.now }: IpamOptions) {
     this.#options = { datastore, settings, now };
     this.#queue = new TransactionQueue(this.#options);
   }
@@ -160,7 +156,7 @@ export class Ipam {
   async #read(): Promise<Omit<Planning, "now">> {
     const { datastore, settings } = this.#options;
     const transaction = new IpamTransaction({ datastore, known: new KnownObjects(), fresh: true });
-    return { transaction, settings: await settings() };
+    return { transaction, settings: settings() ?? (await readSettings(datastore)) };
   }
 }
 

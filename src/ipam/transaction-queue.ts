@@ -1,11 +1,12 @@
 import { type Datastore, DatastoreError } from "../datastore/datastore.ts";
 import { IpamTransaction } from "./ipam-transaction.ts";
 import { KnownObjects } from "./known-objects.ts";
-import type { IpamSettings } from "./settings.ts";
+import { type IpamSettings, readSettings } from "./settings.ts";
 
 export type QueueOptions = {
   readonly datastore: Datastore;
-  readonly settings: () => Promise<IpamSettings>;
+  /** As somebody follows them; undefined when they must be read. */
+  readonly settings: () => IpamSettings | undefined;
   readonly now: () => number;
 };
 
@@ -88,20 +89,34 @@ export class TransactionQueue {
     const { datastore } = this.#options;
     const fresh = jobs.some(({ tries, alone }) => tries > 0 || alone);
     const transaction = new IpamTransaction({ datastore, known: this.#known, fresh });
-    const settings = await this.#options.settings();
-    const now = this.#options.now();
-    const planned: { readonly job: Job; readonly settle: () => void }[] = [];
+    // A pool that was made a moment ago may not have been followed yet, and what is doubted is asked of the store.
+    const followed = fresh ? undefined : this.#options.settings();
+    const settings = followed ?? (await readSettings(datastore));
+    const planning = { transaction, settings, now: this.#options.now() };
+    const planned: Planned[] = [];
     for (const job of jobs) {
-      const before = transaction.save();
-      const { doubtful, settle } = await job.make({ transaction, settings, now });
-      const together = planned.length > 0;
-      if ((doubtful && (together || transaction.guessed)) || (together && !transaction.fits)) {
-        transaction.restore(before);
-        this.#again({ ...job, alone: true });
-      } else planned.push({ job, settle });
+      const isFirst = planned.length === 0;
+      const made = await this.#plan(job, planning, { isFirst, isFollowed: followed !== undefined });
+      if (made === undefined) this.#again({ ...job, alone: true });
+      else planned.push(made);
     }
     if (await transaction.commit()) for (const { settle } of planned) settle();
     else for (const { job } of planned.toReversed()) this.#again({ ...job, tries: job.tries + 1 });
+  }
+
+  /** Undefined for a plan that must be made again, alone: it does not fit, or rests on what may not be so. */
+  async #plan(
+    job: Job,
+    planning: Planning,
+    { isFirst, isFollowed }: { readonly isFirst: boolean; readonly isFollowed: boolean },
+  ): Promise<Planned | undefined> {
+    const { transaction } = planning;
+    const before = transaction.save();
+    const { doubtful, settle } = await job.make(planning);
+    const isGuessed = transaction.guessed || isFollowed || !isFirst;
+    if (!(doubtful && isGuessed) && (isFirst || transaction.fits)) return { job, settle };
+    transaction.restore(before);
+    return undefined;
   }
 
   /** To the front: it has waited. */
@@ -119,3 +134,5 @@ type Job = {
   ) => Promise<{ readonly doubtful: boolean; readonly settle: () => void }>;
   readonly fail: (error: unknown) => void;
 };
+
+type Planned = { readonly job: Job; readonly settle: () => void };

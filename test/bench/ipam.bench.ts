@@ -53,7 +53,7 @@ async function measure(scenario: Scenario): Promise<string> {
   let warmed = false;
   const work = names.flatMap((host, index) => {
     const datastore = stores[index] ?? first;
-    const followed = scenario.readsSettings ? {} : { settings: async () => settings };
+    const followed = scenario.readsSettings ? {} : { settings: () => settings };
     const ipam = new Ipam({ datastore, ...followed });
     return Array.from({ length: scenario.atOnce }, async (_, lane) => {
       for (let count = 0; performance.now() < end; count++) {

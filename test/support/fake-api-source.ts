@@ -7,6 +7,9 @@ import { Prefix, prefixContains, prefixFamily } from "../../protocol/types/prefi
 import { routerIdFromText } from "../../protocol/types/router-id.ts";
 import type { ApiSource } from "../../src/api/api-source.ts";
 import type { PeerReport, StatusReport } from "../../src/api/api-types.ts";
+import { FAKE_IPAM } from "./fake-ipam.ts";
+import { FAKE_RULES } from "./fake-rules.ts";
+import { FAKE_TUNNELS, fakeTunnelTest } from "./fake-tunnels.ts";
 import { FakeWorkloads } from "./fake-workloads.ts";
 
 /** The time at which everything below is looked at. */
@@ -198,6 +201,19 @@ export function fakeApiSource(acts: Acts = []): ApiSource {
       ]
         .filter((event) => peer === undefined || event.peer === peer)
         .slice(-limit),
+    tunnels: () => FAKE_TUNNELS,
+    rules: () => FAKE_RULES,
+    ipam: () => FAKE_IPAM,
+    repairIpam: async () => {
+      acts.push("repair IPAM");
+      const [{ text } = { text: "" }] = FAKE_IPAM.items;
+      return {
+        apiVersion: FAKE_IPAM.apiVersion,
+        kind: "IPAMRepair",
+        items: [{ text, result: "repaired" }],
+      };
+    },
+    testTunnels: async ({ node }) => fakeTunnelTest(node),
     metrics: () => "# EOF\n",
     resetPeer: (peer, message) => acts.push(`reset ${peer} ${message ?? ""}`.trim()),
     refreshPeer: (peer, direction) => acts.push(`refresh ${peer} ${direction}`),

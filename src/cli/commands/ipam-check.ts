@@ -10,6 +10,7 @@ import { withDatastore } from "../datastore.ts";
 import { ExitCode } from "../exit-code.ts";
 import { ipamReportText } from "../ipam-report.ts";
 import { secondsWord } from "../ipam-words.ts";
+import { showAudit } from "./ipam-audit.ts";
 
 /** Findings of a kind that are printed unless all are asked for. */
 const SHOWN_OF_A_KIND = 10;
@@ -19,6 +20,7 @@ export async function ipamCheck(context: CommandContext): Promise<number> {
   const { options, stdout } = context;
   const settle = secondsWord(String(options["settle"]));
   const { output, repair } = options;
+  if (options["audit"] === true) return showAudit(context);
   return withDatastore(context, async (datastore) => {
     const first = await checkIpam(datastore);
     const looks = await lookAgain(datastore, { first, settle, context });

@@ -39,6 +39,10 @@ export const IPAM_ROWS: readonly Command[] = [
       { flags: "-o, --output <report>", description: "json, or a file for the report" },
       SETTLE,
       {
+        flags: "--audit",
+        description: "ask the daemon, which looks all the time; --repair apply lets it repair",
+      },
+      {
         flags: "--repair <what>",
         description: "plan: say what would be done; apply: do it, each if nothing changed since",
         default: "none",
@@ -47,6 +51,10 @@ export const IPAM_ROWS: readonly Command[] = [
     ],
     datastore: true,
     examples: [
+      {
+        command: "ipam check --audit",
+        does: "what the daemon has found, which looks all the time",
+      },
       { command: "ipam check", does: "two looks, half a minute apart" },
       { command: "ipam check -o ipam.json", does: "a report for release --from-report" },
       { command: "ipam check --repair apply", does: "puts right what both looks have found" },
