@@ -1,6 +1,10 @@
 import { unreachable } from "../../protocol/types/never.ts";
 import type { HostState } from "../calc/host-state.ts";
-import type { FromRulesWorker, RulesStatus } from "../dataplane/rules/rules-messages.ts";
+import {
+  type FromRulesWorker,
+  NO_RULES_YET,
+  type RulesStatus,
+} from "../dataplane/rules/rules-messages.ts";
 import { RulesWorkerClient } from "../dataplane/rules/rules-worker-client.ts";
 import type { EventLog } from "./event-log.ts";
 
@@ -14,7 +18,7 @@ const INTERFACE_PREFIXES = ["cali"];
 export class RulesLink {
   readonly #client: RulesWorkerClient;
   readonly #log: EventLog;
-  #status: RulesStatus | undefined;
+  #status = NO_RULES_YET;
   #wasInSync = false;
   #host: HostState | undefined;
 
@@ -31,8 +35,8 @@ export class RulesLink {
     });
   }
 
-  /** What the worker said last; undefined before its first word. */
-  get status(): RulesStatus | undefined {
+  /** What the worker said last. */
+  get status(): RulesStatus {
     return this.#status;
   }
 

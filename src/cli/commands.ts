@@ -3,6 +3,7 @@ import { BGP_ROWS } from "./rows/bgp-rows.ts";
 import { IPAM_ROWS } from "./rows/ipam-rows.ts";
 import { LEGACY_ROWS } from "./rows/legacy-rows.ts";
 import { NODE_ROWS } from "./rows/node-rows.ts";
+import { POLICY_ROWS } from "./rows/policy-rows.ts";
 import { RESOURCE_ROWS } from "./rows/resource-rows.ts";
 import { TOOL_ROWS } from "./rows/tool-rows.ts";
 import { TUNNEL_ROWS } from "./rows/tunnel-rows.ts";
@@ -16,6 +17,7 @@ export const COMMANDS: readonly Command[] = [
   ...IPAM_ROWS,
   ...WORKLOAD_ROWS,
   ...TUNNEL_ROWS,
+  ...POLICY_ROWS,
   ...TOOL_ROWS,
   ...LEGACY_ROWS,
 ];

@@ -11,11 +11,12 @@ import { NftablesDriver } from "../../kernel/nftables/nftables-driver.ts";
 import { NftablesMonitor } from "../../kernel/nftables/nftables-monitor.ts";
 import { unusualInterfaces } from "./endpoint-chains.ts";
 import { type HostRules, renderTables, rulesBeforeSync, TABLE_NAME } from "./render-tables.ts";
-import type {
-  FromRulesWorker,
-  RulesStatus,
-  RulesWorkerOptions,
-  ToRulesWorker,
+import {
+  type FromRulesWorker,
+  NO_RULES_YET,
+  type RulesStatus,
+  type RulesWorkerOptions,
+  type ToRulesWorker,
 } from "./rules-messages.ts";
 
 /** As Felix's nftablesRefreshInterval: notifications say it all, so this finds only what nobody thought of. */
@@ -39,7 +40,7 @@ export class RulesEnforcer {
   readonly #auditTimer: NodeJS.Timeout;
   #rules: HostRules | undefined;
   #tables: readonly NftTable[] = [];
-  #status: RulesStatus = NOTHING_YET;
+  #status = NO_RULES_YET;
   #timer: NodeJS.Timeout | undefined;
   #timerAt = Number.POSITIVE_INFINITY;
   #retryMilliseconds = FIRST_RETRY_MILLISECONDS;
@@ -209,19 +210,6 @@ export class RulesEnforcer {
     reconcileForeignForwards(this.#socket, { ownTable: TABLE_NAME, interfaces: [] });
   }
 }
-
-const NOTHING_YET: RulesStatus = {
-  state: "starting",
-  chains: 0,
-  rules: 0,
-  sets: 0,
-  elements: 0,
-  applied: 0,
-  repaired: 0,
-  refusals: 0,
-  applyMilliseconds: 0,
-  foreignForwards: [],
-};
 
 function isRefused({ remedy }: ForeignForward): boolean {
   return remedy.type === "refused";

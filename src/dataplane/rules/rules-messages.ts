@@ -47,3 +47,17 @@ export type RulesStatus = {
   /** Chains of others that drop what is forwarded. */
   readonly foreignForwards: readonly ForeignForward[];
 };
+
+/** Before the first look. */
+export const NO_RULES_YET: RulesStatus = {
+  state: "starting",
+  chains: 0,
+  rules: 0,
+  sets: 0,
+  elements: 0,
+  applied: 0,
+  repaired: 0,
+  refusals: 0,
+  applyMilliseconds: 0,
+  foreignForwards: [],
+};

@@ -75,6 +75,14 @@ t.test("a tunnel whose path carries too little is a failure with an advice", asy
   t.equal((await tortie("tunnel test nobody")).code, 1);
 });
 
+t.test("doctor names the chain of somebody else that stops workloads, and fails", async (t) => {
+  const { code, stdout } = await tortie("doctor");
+  t.equal(code, 1);
+  t.match(stdout, /good +policy and NAT +in force/);
+  t.match(stdout, /note +chain ip filter FORWARD .* accept rules in ip filter DOCKER-USER/);
+  t.match(stdout, /bad +chain inet locked forward .*rule 3 drops everything.*EPERM/);
+});
+
 t.test("a narrow terminal loses columns, not the middle of words", async (t) => {
   const { stdout } = await tortie("bgp peers", { width: 60 });
   golden(t, "bgp-peers.narrow", stdout);
