@@ -95,7 +95,7 @@ function deriveHostState(cluster: Cluster): Value<HostState> {
   const felix = deriveFelixSettings(cluster);
   const policy = derivePolicy(cluster, { workloads, felix });
   const nat = deriveNat(cluster, { workloads: workloads.local, felix });
-  const tunnels = deriveTunnels(cluster);
+  const tunnels = deriveTunnels(cluster, felix);
   const problems = deriveProblems(cluster, [
     ...workloads.problems,
     ...originations.problems,

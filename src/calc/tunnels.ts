@@ -2,9 +2,10 @@ import { type IpAddress, ipVersion, parseIpAddress } from "../../protocol/types/
 import { type Prefix, parsePrefix, prefixAddress, prefixOf } from "../../protocol/types/prefix.ts";
 import { DEFAULTS } from "../resources/defaults.ts";
 import { parseInterfaceAddress } from "../resources/field.ts";
-import type { ResourceOf, SpecOf } from "../resources/schemas.ts";
+import type { ResourceOf } from "../resources/schemas.ts";
 import type { Cluster } from "./cluster.ts";
 import type { Value } from "./derive/derivation.ts";
+import type { FelixSettings } from "./felix-settings.ts";
 import type {
   HostTunnels,
   TunnelDevice,
@@ -30,13 +31,12 @@ const NO_TUNNELS: HostTunnels = { pools: [], ownSubnets: [], devices: [] };
  * The tunnels that the pools ask for. A device is there while some pool wants it; a far end is used once its Node bears the
  * address of its device, which each node writes when its own device is up: so nobody sends what the other cannot take.
  */
-export function deriveTunnels({ derivation, resources, nodeName }: Cluster): Value<HostTunnels> {
+export function deriveTunnels(
+  { derivation, resources, nodeName }: Cluster,
+  settings: Value<FelixSettings>,
+): Value<HostTunnels> {
   const pools = derivation.list(derivation.table("tunnel pools", resources.IPPool, poolOf));
   const ends = derivation.list(derivation.table("tunnel ends", resources.Node, endsOf));
-  const settings = derivation.value("tunnel settings", (read): SpecOf<"FelixConfiguration"> => {
-    const named = (name: string) => read.at(resources.FelixConfiguration, name)?.spec;
-    return { ...named("default"), ...named(`node.${nodeName}`) };
-  });
   const types = derivation.value("tunnel types", (read) =>
     enabledTypes(read.value(pools), read.value(settings)),
   );
@@ -113,7 +113,7 @@ function poolOf({ spec }: ResourceOf<"IPPool">): TunnelPool | undefined {
 /** FelixConfiguration can switch a tunnel off, or have its device up before any pool asks for it. */
 function enabledTypes(
   pools: readonly TunnelPool[],
-  { ipipEnabled, vxlanEnabled }: SpecOf<"FelixConfiguration">,
+  { ipipEnabled, vxlanEnabled }: FelixSettings,
 ): readonly TunnelType[] {
   const said = { ipip: ipipEnabled, vxlan: vxlanEnabled, vxlanV6: vxlanEnabled };
   return (["ipip", "vxlan", "vxlanV6"] as const).filter(
@@ -131,7 +131,7 @@ function deviceOf(
   }: {
     readonly own: TunnelEnds;
     readonly others: readonly TunnelEnds[];
-    readonly settings: SpecOf<"FelixConfiguration">;
+    readonly settings: FelixSettings;
   },
 ): readonly TunnelDevice[] {
   const { underlay: local, address, macAddress } = own.ends[tunnel];
