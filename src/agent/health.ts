@@ -4,6 +4,7 @@ import { NOT_WRITTEN_YET } from "../kernel/routes/family-routes.ts";
 import { type KeyDrops, keyDropsFromNow } from "../kernel/tcp-md5-drops.ts";
 import type { Agent } from "./agent.ts";
 import { storeLocation } from "./agent-config.ts";
+import { clusterProblems } from "./cluster-problems.ts";
 
 /** Pending routes that are named one by one; more are only counted. */
 const ROUTES_NAMED = 5;
@@ -16,6 +17,7 @@ export function problemsOf(agent: Agent): Problem[] {
   return [
     ...datastoreProblems(agent),
     ...configProblems(agent),
+    ...clusterProblems(agent.report.resources),
     ...stateProblems(agent),
     ...listenProblems(agent),
     ...kernelProblems(agent),

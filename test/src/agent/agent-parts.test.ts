@@ -4,6 +4,7 @@ import { join } from "node:path";
 import t from "tap";
 import type { PeerConfig } from "../../../protocol/speaker/speaker-config.ts";
 import type { PeerSnapshot } from "../../../protocol/speaker/speaker-snapshot.ts";
+import { clusterProblems } from "../../../src/agent/cluster-problems.ts";
 import { EventLog } from "../../../src/agent/event-log.ts";
 import { holdPeers } from "../../../src/agent/held-peers.ts";
 import { followHost, type HostFollowerReport } from "../../../src/agent/host-follower.ts";
@@ -14,6 +15,7 @@ import type { HostState } from "../../../src/calc/host-state.ts";
 import { LossGuard } from "../../../src/datastore/loss-guard.ts";
 import { MemoryDatastore } from "../../../src/datastore/memory.ts";
 import { keyDropsFromNow, parseKeyDrops } from "../../../src/kernel/tcp-md5-drops.ts";
+import type { AnyResource } from "../../../src/resources/schemas.ts";
 
 const NODE = {
   apiVersion: "projectcalico.org/v3",
@@ -314,3 +316,34 @@ t.test(
     t.equal(states[1]?.speaker.asn, 64512);
   },
 );
+
+t.test("what is wrong with the cluster as a whole is told with the host's problems", (t) => {
+  const make = (kind: string, name: string, spec: object) =>
+    [
+      `${kind}/${name}`,
+      { apiVersion: "projectcalico.org/v3", kind, metadata: { name }, spec } as AnyResource,
+    ] as const;
+  const pools = Array.from({ length: 8 }, (_, at) =>
+    make("IPPool", `p${at}`, { cidr: "10.0.0.0/16" }),
+  );
+  const resources = new Map([
+    ...pools,
+    make("BGPPeer", "tor", { filters: ["absent"] }),
+    make("GlobalNetworkPolicy", "deny", {}),
+  ]);
+  const problems = clusterProblems(resources);
+  t.equal(clusterProblems(resources), problems, "it is looked for once");
+  t.match(problems[0], {
+    component: "resources",
+    what: "IPPool/p1: spec.cidr: 10.0.0.0/16 overlaps with 10.0.0.0/16 of IPPool/p0",
+  });
+  t.strictSame(
+    problems.slice(5).map(({ what }) => what),
+    [
+      "2 more contradictions between resources",
+      "1 network policy is stored, and this version enforces profiles only",
+    ],
+  );
+  t.strictSame(clusterProblems(new Map(pools.slice(0, 1))), []);
+  t.end();
+});
