@@ -37,7 +37,7 @@ export class Oracle {
     const before = structuredClone(this.#blocks);
     const numbers = [...Array(this.#count).keys()];
     for (const number of numbers) if (this.#blocks.get(number)?.host === host) takeFrom(number);
-    const start = Number(fnv1(host) % BigInt(this.#count));
+    const start = Number(murmurFinish(fnv1(host)) % BigInt(this.#count));
     const searched = [...numbers.slice(start), ...numbers.slice(0, start)];
     for (const number of searched) {
       if (taken.length === wanted || this.#blocks.has(number)) continue;
@@ -103,4 +103,15 @@ export function fnv1(word: string): bigint {
   for (const octet of Buffer.from(word))
     hash = ((hash * 1099511628211n) % 2n ** 64n) ^ BigInt(octet);
   return hash;
+}
+
+/** MurmurHash3's fmix64. */
+export function murmurFinish(key: bigint): bigint {
+  let k = key;
+  k ^= k >> 33n;
+  k = (k * 18397679294719823053n) % 2n ** 64n;
+  k ^= k >> 33n;
+  k = (k * 14181476777654086739n) % 2n ** 64n;
+  k ^= k >> 33n;
+  return k;
 }
