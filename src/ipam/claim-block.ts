@@ -1,4 +1,4 @@
-import type { Prefix } from "../../protocol/types/prefix.ts";
+import { type Prefix, prefixLength } from "../../protocol/types/prefix.ts";
 import type { BlockOwner } from "../resources/ipam-names.ts";
 import { type Block, isEmpty, isOwnedBy, newBlock, thaw, withOwner } from "./block.ts";
 import { blocksFrom } from "./block-search.ts";
@@ -82,7 +82,10 @@ export async function* claimFreeBlocks(
   }
 }
 
-/** Takes blocks over that another host claimed more than a minute ago, and from which no address is in use. */
+/**
+ * What the search for free blocks passed over, and what can be had all the same: claims of programs that died before they made the block,
+ * empty blocks of nobody, and those that another host claimed more than a minute ago and from which no address is in use.
+ */
 export async function* reclaimEmptyBlocks(
   pools: readonly Pool[],
   context: ClaimContext,
@@ -90,7 +93,16 @@ export async function* reclaimEmptyBlocks(
   const { transaction, host, now } = context;
   const owner = { type: "host", node: host } as const;
   const affinities = await transaction.allAffinities();
-  for (const stored of await transaction.allBlocks()) {
+  const blocks = await transaction.allBlocks();
+  const present = new Set(blocks.map(({ cidr }) => cidr));
+  for (const { cidr } of affinities) {
+    if (present.has(cidr) || poolHolding({ pools }, cidr)?.blockLength !== prefixLength(cidr))
+      continue;
+    // A claim that is only on its way loses: its program finds our block where it wants to make its own.
+    const block = await claimBlock(cidr, context);
+    if (block !== undefined) yield block;
+  }
+  for (const stored of blocks) {
     const { cidr } = stored;
     const block = thawed(stored, context);
     if (poolHolding({ pools }, cidr) === undefined || !isAbandoned(block, host, now)) continue;
@@ -142,9 +154,11 @@ export async function giveUpBlock(
   return "given up";
 }
 
-/** Another host's, empty, and not so young that its first address may be on the way. */
+/** Empty, and nobody's; or another host's, and not so young that its first address may be on the way. */
 function isAbandoned(block: Block, host: string, now: number): boolean {
-  if (block.owner?.type !== "host" || block.owner.node === host || !isEmpty(block)) return false;
+  if (!isEmpty(block)) return false;
+  if (block.owner === undefined) return true;
+  if (block.owner.type !== "host" || block.owner.node === host) return false;
   return !(Date.parse(block.claimedAt ?? "") + YOUNG_MILLISECONDS > now);
 }
 
