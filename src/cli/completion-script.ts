@@ -41,14 +41,16 @@ function optionsOf({ options = [], formats }: Command): string[] {
   return [...long, ...(formats ? ["--output"] : []), ...GLOBAL_OPTIONS];
 }
 
-/** Choices by option, the same for every command that has it. */
+/** Choices by option: of commands that mean different things by one word, all of them. */
 function choices(commands: readonly Command[]): Map<string, readonly string[]> {
   const table = new Map<string, readonly string[]>();
+  const add = (option: string, values: readonly string[]) =>
+    table.set(option, [...new Set([...(table.get(option) ?? []), ...values])]);
   for (const { options = [], formats } of commands) {
-    if (formats) table.set("--output", formats);
+    if (formats) add("--output", formats);
     for (const { flags, choices: values } of options) {
       const option = /--[a-z-]+/.exec(flags)?.[0];
-      if (option !== undefined && values !== undefined) table.set(option, values);
+      if (option !== undefined && values !== undefined) add(option, values);
     }
   }
   return table;
@@ -67,7 +69,7 @@ _tortie() {
   local word=\${COMP_WORDS[COMP_CWORD]} before=\${COMP_WORDS[COMP_CWORD-1]} path="" words="" i
   case $before in
 ${values.join("\n")}
-    -f|--file|--socket|--directory) COMPREPLY=($(compgen -f -- "$word")); return ;;
+    -f|--filename|--socket|--directory|-c|--config) COMPREPLY=($(compgen -f -- "$word")); return ;;
   esac
   for ((i = 1; i < COMP_CWORD; i++)); do
     case \${COMP_WORDS[i]} in

@@ -1,5 +1,6 @@
 import type { PeerFamilyReport, PeerReport } from "../../api/api-types.ts";
 import { ApiClient } from "../../api/client.ts";
+import { readClusterStatus } from "../cluster-status.ts";
 import type { CommandContext } from "../command.ts";
 import { ExitCode } from "../exit-code.ts";
 import { formatOutput } from "../output.ts";
@@ -9,16 +10,46 @@ import { formatSince } from "../time-text.ts";
 /** `tortie bgp peers` */
 export async function bgpPeers(context: CommandContext): Promise<number> {
   const list = await new ApiClient(context.socket).peers();
+  const otherEnds = context.options["bothEnds"] === true ? await readOtherEnds(context) : undefined;
   const text = await formatOutput(context.output, list, (view) =>
     list.items.length === 0
       ? "No peers are configured.\n"
-      : formatTable(columns(context.now), list.items, { ...view, width: context.width }),
+      : formatTable(columnsOf(context.now, otherEnds), list.items, {
+          ...view,
+          width: context.width,
+        }),
   );
   context.stdout.write(text);
   const allUp = list.items.every(
     ({ state, standsBy }) => state === "Established" || standsBy !== undefined,
   );
   return context.options["check"] === true && !allUp ? ExitCode.failed : ExitCode.done;
+}
+
+type OtherEnds = (peer: PeerReport) => string;
+
+/** What the node behind an address last said of its session with this host. */
+async function readOtherEnds(context: CommandContext): Promise<OtherEnds> {
+  const nodes = await readClusterStatus(context);
+  const self = (await new ApiClient(context.socket).status()).node;
+  const own = new Set(nodes.find(({ node }) => node === self)?.addresses);
+  return ({ address }) => {
+    const other = nodes.find(({ addresses }) => addresses.includes(address));
+    if (other === undefined) return "(external)";
+    if (other.told === undefined) return "(says nothing)";
+    const { at, peers } = other.told;
+    const session = peers.find((each) => own.has(each.address));
+    const age = formatSince(at, context.now);
+    return session === undefined ? `no such peer, ${age} ago` : `${session.state}, ${age} ago`;
+  };
+}
+
+function columnsOf(
+  now: Date,
+  otherEnds: OtherEnds | undefined,
+): readonly TableColumn<PeerReport>[] {
+  if (otherEnds === undefined) return columns(now);
+  return [...columns(now), { header: "OTHER END SAYS", value: otherEnds }];
 }
 
 function columns(now: Date): readonly TableColumn<PeerReport>[] {

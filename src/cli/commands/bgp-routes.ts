@@ -1,3 +1,5 @@
+import { parseIpAddress } from "../../../protocol/types/ip-address.ts";
+import { parsePrefix } from "../../../protocol/types/prefix.ts";
 import type { RouteList, RouteReport, RouteTableName } from "../../api/api-types.ts";
 import { ApiClient, type RoutesQuery } from "../../api/client.ts";
 import type { CommandContext } from "../command.ts";
@@ -94,6 +96,14 @@ function queriesOf({ arguments: [prefix], options }: CommandContext): RoutesQuer
     const family = options["family"];
     const families = typeof family === "string" ? [family] : ["ipv4-unicast", "ipv6-unicast"];
     return families.map((each) => ({ ...shared, family: each }));
+  }
+  if (parsePrefix(prefix) === undefined && parseIpAddress(prefix) === undefined) {
+    throw new CommandFailure({
+      what: `${prefix} is neither a prefix nor an address`,
+      why: prefix.includes("/") ? "no bits may be set behind a prefix's length" : undefined,
+      fix: "tortie bgp routes 192.168.0.0/26, or an address for its longest match",
+      exitCode: ExitCode.usage,
+    });
   }
   if (prefix.includes("/")) {
     const match = options["longer"] === true ? "within" : "exact";

@@ -1,21 +1,52 @@
 import type { Problem, StatusReport } from "../../api/api-types.ts";
-import { ApiClient } from "../../api/client.ts";
+import { ApiClient, DaemonUnreachable } from "../../api/client.ts";
+import { clusterTable, readClusterStatus } from "../cluster-status.ts";
 import type { CommandContext } from "../command.ts";
 import { ExitCode } from "../exit-code.ts";
 import { formatOutput } from "../output.ts";
+import { namesDatastore } from "../resource-reader.ts";
 import { formatPairs } from "../text-table.ts";
 import { formatSince } from "../time-text.ts";
 
 /** `tortie status` */
 export async function status(context: CommandContext): Promise<number> {
-  const report = await new ApiClient(context.socket).status();
-  const text = await formatOutput(context.output, report, (view) =>
-    statusText(report, { wide: view.wide, now: context.now }),
-  );
+  if (context.options["legacy"] === true) {
+    return (await import("./legacy/status.ts")).legacyStatus(context);
+  }
+  if (namesDatastore(context)) return clusterOnly(context);
+  let report: StatusReport;
+  try {
+    report = await new ApiClient(context.socket).status();
+  } catch (error) {
+    if (!(error instanceof DaemonUnreachable)) throw error;
+    return clusterOnly(context);
+  }
+  const nodes = needsNodes(context) ? await readClusterStatus(context) : [];
+  const text = await formatOutput(context.output, report, (view) => {
+    const own = statusText(report, { wide: view.wide, now: context.now });
+    // A cluster of one is told already.
+    return nodes.length < 2 ? own : `${own}\n${clusterTable(nodes, { ...context, view })}`;
+  });
   context.stdout.write(text);
   return context.options["check"] === true && report.health !== "ok"
     ? ExitCode.failed
     : ExitCode.done;
+}
+
+function needsNodes({ output }: CommandContext): boolean {
+  return output === "table" || output === "wide";
+}
+
+/** From a host without a daemon: what the datastore knows of all nodes. Without a datastore either, the daemon is missing. */
+async function clusterOnly(context: CommandContext): Promise<number> {
+  const nodes = await readClusterStatus(context);
+  const value = { apiVersion: "tortie/v1", kind: "NodeStatusList", items: nodes };
+  const text = await formatOutput(context.output, value, (view) =>
+    nodes.length === 0 ? "No nodes.\n" : clusterTable(nodes, { ...context, view }),
+  );
+  context.stdout.write(text);
+  const isWell = nodes.every(({ told }) => told !== undefined && told.established === told.total);
+  return context.options["check"] === true && !isWell ? ExitCode.failed : ExitCode.done;
 }
 
 function statusText(

@@ -6,7 +6,10 @@ export const BGP_ROWS: readonly Command[] = [
   {
     path: ["bgp", "peers"],
     summary: "BGP sessions and how many routes they carry",
-    options: [{ flags: "--check", description: "exit with 1 unless every session is Established" }],
+    options: [
+      { flags: "--check", description: "exit with 1 unless every session is Established" },
+      { flags: "--both-ends", description: "with what the other node says of the session" },
+    ],
     formats: OUTPUT_FORMATS,
     examples: [
       { command: "bgp peers", does: "one line a peer" },
@@ -57,6 +60,27 @@ export const BGP_ROWS: readonly Command[] = [
     formats: OUTPUT_FORMATS,
     examples: [{ command: "bgp neighbor 10.0.0.1", does: "why is this session down?" }],
     load: async () => (await import("../commands/bgp-neighbor.ts")).bgpNeighbor,
+  },
+  {
+    path: ["bgp", "topology"],
+    summary:
+      "Who should peer with whom, as the resources have it; warns of one-sided and single points",
+    options: [
+      {
+        flags: "--format <format>",
+        description: "dot is for Graphviz",
+        default: "table",
+        choices: ["table", "dot", "mermaid"],
+      },
+      { flags: "--check", description: "exit with 1 where there is a warning" },
+    ],
+    datastore: true,
+    formats: OUTPUT_FORMATS,
+    examples: [
+      { command: "bgp topology", does: "the whole cluster, from any host" },
+      { command: "bgp topology --format dot | dot -Tsvg > bgp.svg", does: "a picture" },
+    ],
+    load: async () => (await import("../commands/bgp-topology.ts")).bgpTopology,
   },
   {
     path: ["bgp", "reset"],

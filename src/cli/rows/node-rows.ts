@@ -6,8 +6,10 @@ import { LEGACY_NODE_ROW } from "./legacy-rows.ts";
 export const NODE_ROWS: readonly Command[] = [
   {
     path: ["status"],
-    summary: "Health of this host: sessions, routes, kernel, datastore, and what is wrong",
+    summary:
+      "Health of this host and its cluster: sessions, routes, kernel, datastore, what is wrong",
     options: [{ flags: "--check", description: "exit with 1 unless all is well" }],
+    datastore: true,
     formats: OUTPUT_FORMATS,
     examples: [
       { command: "status", does: "one screen for this host" },
@@ -28,6 +30,70 @@ export const NODE_ROWS: readonly Command[] = [
   },
   LEGACY_NODE_ROW,
   {
+    path: ["node", "run"],
+    summary: "Makes this host a node and starts its daemon (root); what 'calicoctl node' did",
+    options: LEGACY_NODE_ROW.options ?? [],
+    datastore: true,
+    examples: [
+      { command: "node run --ip=172.17.8.101", does: "in the background" },
+      {
+        command: "node run --ip=172.17.8.101 --detach=false --runtime=none",
+        does: "in the foreground, docker left alone",
+      },
+    ],
+    load: LEGACY_NODE_ROW.load,
+  },
+  {
+    path: ["node", "status"],
+    summary: "BGP sessions of this host, in the tables of calicoctl",
+    formats: OUTPUT_FORMATS,
+    examples: [{ command: "node status", does: "exits with 1 when no daemon runs" }],
+    load: async () => (await import("../commands/node-status.ts")).nodeStatus,
+  },
+  {
+    path: ["node", "list"],
+    summary: "Every node of the cluster, as it says of itself and as it looks from here",
+    datastore: true,
+    formats: OUTPUT_FORMATS,
+    examples: [{ command: "node list", does: "from any host, without root" }],
+    load: async () => (await import("../commands/node-status.ts")).nodeList,
+  },
+  {
+    path: ["node", "show"],
+    summary: "One node, and what it says of its sessions",
+    arguments: [{ name: "name", description: "the node (default: this host)", required: false }],
+    datastore: true,
+    formats: OUTPUT_FORMATS,
+    examples: [{ command: "node show host-2", does: "another host" }],
+    load: async () => (await import("../commands/node-status.ts")).nodeShow,
+  },
+  {
+    path: ["node", "checksystem"],
+    summary:
+      "Whether this host can be a node: kernel, modules, sysctls, ports, clocks; exits with 1 when not",
+    formats: ["table", "json", "yaml", "jsonl"],
+    examples: [{ command: "node checksystem", does: "each with what to do" }],
+    load: async () => (await import("../commands/checksystem.ts")).checkSystem,
+  },
+  {
+    path: ["node", "detect-ip"],
+    summary: "Which address this host would peer from, and why not another",
+    options: [
+      {
+        flags: "--method <method>",
+        description:
+          "first-found, can-reach=ADDRESS, interface=REGEX, skip-interface=REGEX, cidr=PREFIX",
+        default: "first-found",
+      },
+      { flags: "--explain", description: "every candidate, and why it lost" },
+    ],
+    examples: [
+      { command: "node detect-ip --explain", does: "every candidate" },
+      { command: "node detect-ip --method can-reach=10.0.0.1", does: "as the route goes" },
+    ],
+    load: async () => (await import("../commands/detect-ip.ts")).detectIp,
+  },
+  {
     path: ["node", "stop"],
     summary:
       "Withdraws this host's routes, says goodbye to every peer, stops the daemon (root or group tortie)",
@@ -37,6 +103,7 @@ export const NODE_ROWS: readonly Command[] = [
         flags: "--message <text>",
         description: "told to the peers, RFC 9003 (at most 128 octets)",
       },
+      { flags: "--force", description: "calicoctl: even while containers are connected" },
     ],
     examples: [
       { command: "node stop", does: "before this host goes out of service" },

@@ -1,0 +1,220 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import t from "tap";
+import { ApiServer } from "../../../src/api/api-server.ts";
+import { systemChecks } from "../../../src/cli/commands/checksystem.ts";
+import { interfaceOfDefaultRoute, judge } from "../../../src/cli/commands/detect-ip.ts";
+import { fakeApiSource } from "../../support/fake-api-source.ts";
+import { runCli } from "../../support/run-cli.ts";
+
+function node(name: string, last: number, spec = ""): string {
+  return `apiVersion: projectcalico.org/v3
+kind: Node
+metadata: {name: ${name}}
+spec: {bgp: {ipv4Address: 10.0.0.${last}/24${spec}}}
+---
+`;
+}
+
+function status(name: string, peer: string, state: string): string {
+  const up = state === "Established" ? 1 : 0;
+  return `apiVersion: projectcalico.org/v3
+kind: CalicoNodeStatus
+metadata: {name: ${name}}
+spec: {node: ${name}, classes: [BGP], updatePeriodSeconds: 10}
+status: {lastUpdated: "2026-11-24T07:59:00Z", bgp: {numberEstablishedV4: ${up}, peersV4: [{peerIP: ${peer}, state: ${state}}]}}
+---
+`;
+}
+
+function cluster(text: string): Record<string, string> {
+  const directory = mkdtempSync(join(tmpdir(), "tortie-cluster-"));
+  t.teardown(() => rmSync(directory, { recursive: true, force: true }));
+  writeFileSync(join(directory, "all.yaml"), text);
+  return { TORTIE_DATASTORE_DIR: directory, TORTIE_SOCKET: join(directory, "no.sock") };
+}
+
+t.test(
+  "the whole cluster from a host without a daemon: what the nodes told the datastore",
+  async (t) => {
+    const env = cluster(
+      node("h1", 1) +
+        node("h2", 2) +
+        status("h1", "10.0.0.2", "Established") +
+        status("h2", "10.0.0.1", "Active"),
+    );
+    const { stdout, code } = await runCli("status", { env });
+    t.equal(code, 0);
+    t.equal(
+      stdout,
+      "NODE  ADDRESS      AS  SESSIONS       TOLD  FROM HERE\n" +
+        "h1    10.0.0.1  64512       1/1  1m00s ago  -\n" +
+        "h2    10.0.0.2  64512       0/1  1m00s ago  -\n",
+    );
+    t.equal((await runCli("status --check", { env })).code, 1);
+    const list = JSON.parse((await runCli("node list -o json", { env })).stdout);
+    t.match(list, {
+      kind: "NodeStatusList",
+      items: [{ node: "h1", told: { established: 1, total: 1 } }, { node: "h2" }],
+    });
+    t.match(
+      (await runCli("node show h2", { env })).stdout,
+      /What it says of its sessions\n {2}10\.0\.0\.1 {2}Active/,
+    );
+    t.match(await runCli("node show h9", { env }), { code: 1, stderr: /there is no Node\/h9/ });
+    t.match(await runCli("node status", { env }), {
+      code: 1,
+      stdout: "Calico process is not running.\n",
+    });
+  },
+);
+
+t.test("topology: both ends, one end, islands and lone reflectors", async (t) => {
+  const mesh = cluster(node("h1", 1) + node("h2", 2));
+  t.equal(
+    (await runCli("bgp topology", { env: mesh })).stdout,
+    "NODE  PEER  ADDRESS      AS  TYPE  BOTH ENDS\nh1    h2    10.0.0.2  64512  mesh  yes\nh2    h1    10.0.0.1  64512  mesh  yes\n",
+  );
+  t.equal(
+    (await runCli("bgp topology --format dot", { env: mesh })).stdout,
+    'graph bgp {\n  "h1" -- "h2";\n}\n',
+  );
+  t.match(
+    (await runCli("bgp topology --format mermaid", { env: mesh })).stdout,
+    /n0\["h1"\] --- n1\["h2"\]/,
+  );
+  const off =
+    "apiVersion: projectcalico.org/v3\nkind: BGPConfiguration\nmetadata: {name: default}\nspec: {nodeToNodeMeshEnabled: false}\n---\n";
+  const split = await runCli("bgp topology --check", {
+    env: cluster(node("h1", 1) + node("h2", 2) + off),
+  });
+  t.match(split, { code: 1, stderr: /2 groups of nodes are not connected: h1 \| h2/ });
+  const peer =
+    'apiVersion: projectcalico.org/v3\nkind: BGPPeer\nmetadata: {name: p}\nspec: {peerSelector: "has(rr)"}\n';
+  const reflector = node("h1", 1, ", routeReflectorClusterID: 1.1.1.1").replace(
+    "{name: h1}",
+    '{name: h1, labels: {rr: ""}}',
+  );
+  const single = await runCli("bgp topology", {
+    env: cluster(reflector + node("h2", 2) + node("h3", 3) + off + peer),
+  });
+  t.match(single.stderr, /h1 is the only route reflector/);
+  t.match(single.stdout, /h1 +h2 +10\.0\.0\.2 +64512 +\S+ client +yes/);
+});
+
+t.test("with a daemon: both ends of a session, calicoctl's status table", async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), "tortie-both-"));
+  const socket = join(folder, "tortie.sock");
+  const fake = fakeApiSource();
+  const resource = (kind: string, name: string, spec: object, status?: object) => ({
+    apiVersion: "projectcalico.org/v3",
+    kind,
+    metadata: { name },
+    spec,
+    ...(status && { status }),
+  });
+  const answers: { [kind: string]: object[] } = {
+    Node: [
+      resource("Node", "core-01", { bgp: { ipv4Address: "10.0.0.1/24" } }),
+      resource("Node", "core-02", { bgp: { ipv4Address: "10.0.0.2/24" } }),
+    ],
+    CalicoNodeStatus: [
+      resource(
+        "CalicoNodeStatus",
+        "core-02",
+        { node: "core-02" },
+        {
+          lastUpdated: "2026-11-24T07:59:30Z",
+          bgp: { numberEstablishedV4: 1, peersV4: [{ peerIP: "10.0.0.1", state: "Established" }] },
+        },
+      ),
+    ],
+  };
+  const source = { ...fake, resources: (kind: string) => (answers[kind] ?? []) as never };
+  const api = await ApiServer.start({ path: socket, source, onError: () => {} });
+  t.teardown(async () => {
+    await api.close();
+    rmSync(folder, { recursive: true, force: true });
+  });
+  const env = { TORTIE_SOCKET: socket };
+  const both = (await runCli("bgp peers --both-ends", { env })).stdout;
+  t.match(both, /OTHER END SAYS\n/);
+  t.match(both, /10\.0\.0\.2 .*Established, 30s ago\n/);
+  t.match(both, /10\.0\.0\.254 .*\(external\)\n/);
+  t.match(
+    (await runCli("status", { env })).stdout,
+    /core-02 +10\.0\.0\.2 +64512 +1\/1 +30s ago +Established 3h12m/,
+  );
+  t.match(
+    (await runCli("node status", { env })).stdout,
+    /^Calico process is running\.\n\nIPv4 BGP status\n\+-+\+.*\n\| +PEER ADDRESS +\| +PEER TYPE +\| STATE \|/,
+  );
+  t.match((await runCli("node status", { env })).stdout, /No IPv6 peers found\./);
+});
+
+t.test("which address: every method, and why the others lost", (t) => {
+  const at = (address: string, length: number, name: string, isDefaultRoute = false) => ({
+    address,
+    prefix: `${address}/${length}`,
+    interface: name,
+    isDefaultRoute,
+  });
+  const all = [
+    at("127.0.0.1", 8, "lo"),
+    at("172.17.0.1", 16, "docker0"),
+    at("10.1.0.5", 24, "eth1"),
+    at("192.168.200.59", 32, "eth0", true),
+    at("192.168.200.51", 24, "eth0", true),
+  ];
+  const chosen = (method: string, reached?: string) =>
+    judge(all, { method, reached }).find(({ lost }) => lost === undefined)?.address;
+  t.equal(chosen("first-found"), "192.168.200.51", "the default route's, and no virtual IP");
+  t.equal(chosen("interface=eth1"), "10.1.0.5");
+  t.equal(chosen("interface=eth9,eth1"), "10.1.0.5");
+  t.equal(chosen("skip-interface=eth0"), "10.1.0.5");
+  t.equal(chosen("cidr=10.1.0.0/16"), "10.1.0.5");
+  t.equal(chosen("can-reach=8.8.8.8", "10.1.0.5"), "10.1.0.5");
+  t.equal(chosen("cidr=10.9.0.0/16"), undefined);
+  t.throws(() => judge(all, { method: "guess" }), /no method is called guess/);
+  const why = judge(all, { method: "first-found" }).map(({ address, lost }) => [address, lost]);
+  t.strictSame(why, [
+    ["192.168.200.59", "a host address beside a subnet: looks like a virtual IP"],
+    ["192.168.200.51", undefined],
+    ["127.0.0.1", "made by another program, or a loopback"],
+    ["172.17.0.1", "made by another program, or a loopback"],
+    ["10.1.0.5", "192.168.200.51 comes first"],
+  ]);
+  const routes =
+    "Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\n" +
+    "eth1\t00000000\t010011AC\t0003\t0\t0\t200\t00000000\neth0\t00000000\t010011AC\t0003\t0\t0\t100\t00000000\n";
+  t.equal(interfaceOfDefaultRoute(routes), "eth0");
+  t.end();
+});
+
+t.test("checksystem: what is found, and what to do", (t) => {
+  const files: { [path: string]: string } = {
+    "/proc/sys/kernel/osrelease": "5.10.0-1\n",
+    "/proc/sys/net/ipv4/ip_forward": "0\n",
+    "/proc/sys/net/ipv6/conf/all/forwarding": "1\n",
+    "/proc/sys/net/ipv4/conf/all/rp_filter": "1\n",
+    "/proc/modules": "vxlan 1 0 - Live\n",
+    "/lib/modules/5.10.0-1/modules.builtin": "kernel/net/netfilter/nf_tables.ko\n",
+    "/lib/modules/5.10.0-1/modules.dep": "kernel/net/ipv4/ipip.ko:\n",
+    "/proc/net/netstat": "TcpExt: TCPMD5Failure\n",
+  };
+  const result = (name: string) =>
+    systemChecks((path) => files[path]).find((each) => each.name === name);
+  t.match(result("kernel"), { result: "warn", fix: /5\.18/ });
+  t.match(result("forwarding IPv4"), { result: "warn", found: "off" });
+  t.match(result("forwarding IPv6"), { result: "ok" });
+  t.match(result("reverse path filter"), { result: "warn", fix: /rp_filter=2/ });
+  t.match(result("module vxlan"), { result: "ok", found: "loaded" });
+  t.match(result("module nf_tables"), { result: "ok", found: "built in" });
+  t.match(result("TCP MD5"), { result: "ok" });
+  t.match(
+    systemChecks(() => undefined).find(({ name }) => name === "kernel"),
+    { result: "fail" },
+  );
+  t.end();
+});
