@@ -66,7 +66,7 @@ export class DockerHost {
         ),
         ...["sh", "-c", SET_UP, "sh", folder, plan.hostname],
       ],
-      { env: cleanEnvironment(), stdio: ["ignore", "pipe", "inherit"] },
+      { env: cleanEnvironment(), stdio: ["ignore", "pipe", "ignore"] },
     );
     let said = "";
     holder.stdout?.on("data", (chunk: Buffer) => {

@@ -9,6 +9,11 @@ const WORDS = [
   { name: "words", description: "as the examples show", required: false, variadic: true },
 ] as const;
 
+const FAMILY_OPTIONS: readonly Option[] = [
+  { flags: "--ipv4", description: "show: only IPv4" },
+  { flags: "--ipv6", description: "show: only IPv6" },
+];
+
 /** `calicoctl node`, which must stand before the rows of the group that it opens. */
 export const LEGACY_NODE_ROW: Command = {
   path: ["node"],
@@ -94,8 +99,159 @@ export const LEGACY_ROWS: readonly Command[] = [
     ],
     load: async () => (await import("../commands/legacy/endpoint.ts")).endpoint,
   },
+  {
+    path: ["container"],
+    summary:
+      "Connects running containers of this host, in the words of 2015 (root or group tortie)",
+    arguments: WORDS,
+    options: [
+      { flags: "--interface <name>", description: "inside the container (default: eth1)" },
+      { flags: "--force", description: "accepted, as in 2015" },
+    ],
+    datastore: true,
+    examples: [
+      { command: "container add web 192.168.1.1", does: "an interface of its own" },
+      { command: "container add web ipv4", does: "with any free address" },
+      { command: "container web ip add 192.168.1.2", does: "one more address" },
+      { command: "container web profile append test", does: "by the container's name" },
+      { command: "container web endpoint-id show", does: "for 'endpoint …'" },
+    ],
+    load: async () => (await import("../commands/legacy/container.ts")).container,
+  },
+  {
+    path: ["pool"],
+    summary: "Pools of addresses, in the words of 2015",
+    arguments: WORDS,
+    options: [
+      { flags: "--ipip", description: "add: IP-in-IP between all nodes" },
+      { flags: "--nat-outgoing", description: "add: masquerade what leaves the pools" },
+      ...FAMILY_OPTIONS,
+    ],
+    datastore: true,
+    examples: [
+      { command: "pool add 10.1.0.0/16 --nat-outgoing", does: "one more pool" },
+      { command: "pool range add 10.2.0.1 10.2.0.10", does: "exactly these addresses" },
+      { command: "pool show", does: "all of them" },
+    ],
+    load: async () => (await import("../commands/legacy/pool.ts")).pool,
+  },
+  ...[["bgp", "peer"], ["bgppeer"]].map((path) =>
+    peerRow(path, {
+      summary: "Peers of every node, in the words of 2015",
+      load: async () => (await import("../commands/legacy/bgp.ts")).globalPeers,
+    }),
+  ),
+  ...[
+    ["node", "bgp", "peer"],
+    ["node", "bgppeer"],
+  ].map((path) =>
+    peerRow(path, {
+      summary: "Peers of this node, in the words of 2015",
+      load: async () => (await import("../commands/legacy/bgp.ts")).nodePeers,
+    }),
+  ),
+  ...[["bgp", "node-mesh"], ["bgp-node-mesh"]].map(
+    (path): Command => ({
+      path,
+      summary: "Whether every node peers with every other: on or off",
+      arguments: WORDS,
+      datastore: true,
+      examples: [{ command: `${path.join(" ")} off`, does: "where route reflectors take over" }],
+      load: async () => (await import("../commands/legacy/bgp.ts")).nodeMesh,
+    }),
+  ),
+  ...[["bgp", "default-node-as"], ["default-node-as"]].map(
+    (path): Command => ({
+      path,
+      summary: "AS number of nodes that have none of their own",
+      arguments: WORDS,
+      datastore: true,
+      examples: [{ command: `${path.join(" ")} 64513`, does: "for all of them" }],
+      load: async () => (await import("../commands/legacy/bgp.ts")).defaultNodeAs,
+    }),
+  ),
+  {
+    path: ["node", "remove"],
+    summary: "Takes a node that is gone out of the cluster, with its blocks of addresses",
+    options: [
+      { flags: "--hostname <name>", description: "another host than this one" },
+      { flags: "--remove-endpoints", description: "and the endpoints that it still has" },
+    ],
+    datastore: true,
+    examples: [{ command: "node remove --hostname=core-02", does: "after it was switched off" }],
+    load: async () => (await import("../commands/legacy/node-remove.ts")).nodeRemove,
+  },
+  {
+    path: ["ipam", "info"],
+    summary: "Who has an address, as in 2016",
+    arguments: [{ name: "ip", description: "the address", required: true }],
+    datastore: true,
+    examples: [{ command: "ipam info 192.168.0.1", does: "its handle and attributes" }],
+    load: async () => (await import("../commands/legacy/ipam-info.ts")).ipamInfo,
+  },
+  {
+    path: ["config"],
+    summary: "Fields of FelixConfiguration and BGPConfiguration, in the words of 2016",
+    arguments: WORDS,
+    options: [
+      { flags: "--remove", description: "back to the default" },
+      { flags: "--force", description: "even if the value is not known" },
+    ],
+    datastore: true,
+    examples: [
+      { command: "config bgp loglevel debug", does: "for all nodes" },
+      { command: "config node bgp loglevel", does: "what this node has" },
+    ],
+    load: async () => (await import("../commands/legacy/config.ts")).config,
+  },
+  {
+    path: ["diags"],
+    summary: "One archive with what someone who helps would ask for; nothing is sent",
+    options: [
+      { flags: "--log-dir <folder>", description: "where tortied.log is (/var/log/tortie)" },
+      { flags: "--upload", description: "refused: nothing leaves this host" },
+    ],
+    datastore: true,
+    examples: [{ command: "diags", does: "a file in /tmp, without passwords" }],
+    load: async () => (await import("../commands/legacy/diags.ts")).diags,
+  },
+  {
+    path: ["checksystem"],
+    summary: "Whether this host can be a node; 'node checksystem'",
+    options: [
+      { flags: "--fix", description: "accepted: the daemon sets what it needs" },
+      { flags: "--libnetwork", description: "accepted" },
+      { flags: "--runtime <name>", description: "accepted" },
+    ],
+    formats: ["table", "json", "yaml", "jsonl"],
+    examples: [{ command: "checksystem", does: "exits with 1 when not" }],
+    load: async () => (await import("../commands/checksystem.ts")).checkSystem,
+  },
+  ...["with", "without"].map(
+    (word): Command => ({
+      path: [`restart-docker-${word}-alternative-unix-socket`],
+      summary: "Not needed any more; says what is",
+      examples: [{ command: `restart-docker-${word}-alternative-unix-socket`, does: "nothing" }],
+      load: async () => (await import("../commands/legacy/docker-socket.ts")).dockerSocket,
+    }),
+  ),
 ];
 
 function atOption(): Option {
   return { flags: "--at <number>", description: "place of the rule, from 1 on" };
+}
+
+function peerRow(path: readonly string[], row: Pick<Command, "summary" | "load">): Command {
+  const words = path.join(" ");
+  return {
+    ...row,
+    path,
+    arguments: WORDS,
+    options: FAMILY_OPTIONS,
+    datastore: true,
+    examples: [
+      { command: `${words} add 10.0.0.1 as 64512`, does: "a peering" },
+      { command: `${words} show`, does: "all of them" },
+    ],
+  };
 }

@@ -9,6 +9,8 @@ export type ListedEndpoint = {
   readonly orchestrator: string;
   readonly workload: string;
   readonly endpointId: string;
+  /** Inside the workload, where docker's front door or a person chose it. */
+  readonly interfaceName: string;
   readonly addresses: readonly string[];
   readonly mac: string;
   /** Names of the resources. */
@@ -58,6 +60,7 @@ function listed({ metadata, spec }: ResourceOf<"WorkloadEndpoint">): ListedEndpo
     orchestrator,
     workload: (own ? spec.containerID : undefined) ?? spec.workload ?? spec.pod ?? "",
     endpointId: (own ? spec.workload : spec.endpoint) ?? "",
+    interfaceName: spec.endpoint ?? "",
     addresses: spec.ipNetworks ?? [],
     mac: spec.mac ?? "",
     profiles: spec.profiles ?? [],
