@@ -18,12 +18,11 @@ import type { StopRequest } from "../api/api-types.ts";
 import { BgpDriver } from "../bgp/bgp-driver.ts";
 import { processClock } from "../bgp/clock.ts";
 import { nativeBgpSockets } from "../bgp/native-bgp-sockets.ts";
-import { Rehearsal } from "../bgp/rehearsal.ts";
+import { rehearse } from "../bgp/rehearse.ts";
 import type { HostState } from "../calc/host-state.ts";
 import type { Datastore } from "../datastore/datastore.ts";
 import { Ipam } from "../ipam/ipam.ts";
 import { warmThreadPool } from "../kernel/native/network-namespace.ts";
-import { inSpareTime } from "../lib/spare-time.ts";
 import { version } from "../lib/version.ts";
 import { withinTime } from "../lib/within-time.ts";
 import { type AgentConfig, storeLocation } from "./agent-config.ts";
@@ -328,14 +327,15 @@ export class Agent {
 
   /** Nothing is rehearsed in a turn's company: sessions and routes come first. */
   #rehearse(): void {
-    const rehearsal = new Rehearsal();
     let turns = -1;
     const isBusy = () => {
       const before = turns;
       turns = this.driver.turns;
       return this.#configuredAt === undefined || turns !== before;
     };
-    this.#endRehearsal = inSpareTime({ step: () => rehearsal.step(), isBusy });
+    const onError = (error: unknown) =>
+      this.log.log("warn", "rehearsal.failed", { error: String(error) });
+    this.#endRehearsal = rehearse({ isBusy, onError });
   }
 
   #onHostState(host: HostState, source: HostStateSource): void {

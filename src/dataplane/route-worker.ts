@@ -26,7 +26,14 @@ port.on("message", (message: ToRouteWorker) => {
 /** Routes come first: the rehearsal goes on when the worker has nothing to do. */
 function rehearse(worker: Dataplane): void {
   const rehearsal = new RouteRehearsal();
-  endRehearsal = inSpareTime({ step: () => rehearsal.step(), isBusy: () => worker.isBusy });
+  endRehearsal = inSpareTime({
+    step: () => rehearsal.step(),
+    isBusy: () => worker.isBusy,
+    onError: (error) => {
+      const fields = { error: String(error) };
+      send({ type: "log", level: "warn", name: "rehearsal.failed", fields });
+    },
+  });
 }
 
 function send(message: FromRouteWorker): void {

@@ -29,6 +29,7 @@ export function errnoName(errno: number): string {
 
 type Libc = {
   readonly socket: (domain: number, type: number, protocol: number) => number;
+  readonly socketpair: (domain: number, type: number, protocol: number, ends: Int32Array) => number;
   readonly bind: (fd: number, address: Uint8Array, length: number) => number;
   readonly connect: (fd: number, address: Uint8Array, length: number) => number;
   readonly listen: (fd: number, backlog: number) => number;
@@ -76,6 +77,7 @@ function load(): Libc {
   const socketFilter = koffi.struct({ len: "uint16", filter: "void*" });
   return {
     socket: library.func("int socket(int, int, int)"),
+    socketpair: library.func("int socketpair(int, int, int, void*)"),
     bind: library.func("int bind(int, void*, uint)"),
     connect: library.func("int connect(int, void*, uint)"),
     listen: library.func("int listen(int, int)"),
@@ -166,13 +168,14 @@ export type SocketOption = {
   readonly text: string;
 };
 
+export const AF_UNIX = 1;
 export const AF_INET = 2;
 export const AF_INET6 = 10;
 export const AF_NETLINK = 16;
 export const SOCK_STREAM = 1;
 export const SOCK_RAW = 3;
-const SOCK_NONBLOCK = 0o4000;
-const SOCK_CLOEXEC = 0o2000000;
+export const SOCK_NONBLOCK = 0o4000;
+export const SOCK_CLOEXEC = 0o2000000;
 
 const SOL_IP = 0;
 const SOL_SOCKET = 1;

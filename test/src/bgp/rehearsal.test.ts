@@ -1,4 +1,5 @@
 import t from "tap";
+import { DriverRehearsal } from "../../../src/bgp/driver-rehearsal.ts";
 import { Rehearsal } from "../../../src/bgp/rehearsal.ts";
 import { RouteRehearsal } from "../../../src/dataplane/route-rehearsal.ts";
 import { inSpareTime } from "../../../src/lib/spare-time.ts";
@@ -26,6 +27,7 @@ t.test("work in spare time waits while there is other work, and can be given up"
   let left = 5;
   await new Promise<void>((resolve) => {
     inSpareTime({
+      onError: t.error,
       isBusy: () => busyAnswers-- > 0,
       step: () => {
         t.ok(busyAnswers < 0, "no step before the other work is done");
@@ -38,6 +40,7 @@ t.test("work in spare time waits while there is other work, and can be given up"
 
   let steps = 0;
   const giveUp = inSpareTime({
+    onError: t.error,
     isBusy: () => false,
     step: () => {
       if (++steps === 2) giveUp();
@@ -46,6 +49,25 @@ t.test("work in spare time waits while there is other work, and can be given up"
   });
   await new Promise((resolve) => setTimeout(resolve, 400));
   t.equal(steps, 2);
+
+  const error = await new Promise((resolve) => {
+    inSpareTime({
+      onError: resolve,
+      isBusy: () => false,
+      step: () => {
+        throw new Error("a mishap");
+      },
+    });
+  });
+  t.match(error, { message: "a mishap" });
+});
+
+t.test("lone changes through a driver of its own reach every client", async (t) => {
+  const rehearsal = new DriverRehearsal();
+  t.teardown(() => rehearsal.end());
+  while (rehearsal.step()) await new Promise((resolve) => setImmediate(resolve));
+  // 400 changes of some 70 octets to ten clients: less would mean that sessions did not come up, or time ran out.
+  t.ok(rehearsal.octetsTold > 250_000, `${rehearsal.octetsTold} octets told`);
 });
 
 function count(step: () => boolean): number {
