@@ -1,4 +1,5 @@
 import type { Datastore } from "../datastore/datastore.ts";
+import { checkChanges } from "./check-changes.ts";
 import type { CommandContext } from "./command.ts";
 import { withDatastore } from "./datastore.ts";
 import type { DatastoreSettings } from "./datastore-settings.ts";
@@ -29,6 +30,7 @@ const MOST_ATTEMPTS = 5;
 export function changeResources(context: CommandContext, wanted: WantedChanges): Promise<number> {
   return withDatastore(context, async (datastore, settings) => {
     const changes = await wanted.plan(datastore);
+    await checkChanges(context, datastore, changes);
     await announce(context, datastore, changes);
     if (context.options["dryRun"] === true) return tellPlan(context, changes);
     const pending = await keepForRollback(context, settings, changes);
@@ -51,6 +53,7 @@ export async function changeOne(
   return withDatastore(context, async (datastore) => {
     for (let attempt = 1; ; attempt++) {
       const change = await plan(datastore);
+      if (attempt === 1) await checkChanges(context, datastore, [change]);
       if (attempt === 1) await announce(context, datastore, [change]);
       if (context.options["dryRun"] === true) return tellPlan(context, [change]);
       const outcome = await carryOut(datastore, change);

@@ -178,7 +178,7 @@ t.test(
 );
 
 t.test("whoever has no certificate, or trusts another authority, is told so", async (t) => {
-  const timing = { question: 500 };
+  const timing = { question: 1500 };
   const { certificates } = cluster;
   if (certificates === undefined) throw new Error("no certificates");
   const endpoints = cluster.endpoints;
@@ -227,7 +227,7 @@ t.test("user and password: right, wrong, and without the right to write", async 
   t.ok(error instanceof DatastoreError);
   t.match(String(error), /authentication failed/);
   t.notMatch(`${error} ${(error as Error).cause}`, /canary/);
-  const nobody = new EtcdDatastore(optionsFor(cluster, { timing: { question: 500 } }));
+  const nobody = new EtcdDatastore(optionsFor(cluster, { timing: { question: 1500 } }));
   await t.rejects(nobody.list(), /permission denied|user name/);
   await nobody.close();
 });

@@ -27,6 +27,7 @@ const WRITE_OPTIONS: readonly Option[] = [
     flags: "--dry-run",
     description: "say what would be done and what the network would feel, and stop",
   },
+  { flags: "--force", description: "write although resources will contradict each other" },
   { flags: "--no-preview", description: "do not compute what the network will feel" },
 ];
 const CONFIRM: Option = {

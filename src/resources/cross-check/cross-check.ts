@@ -18,8 +18,9 @@ export type CrossIssue = ValidationError & {
 };
 
 /**
- * Looks at all resources together, as they would be. What was before says whether a peering is lost by the change or was
- * never there: without it, as for files alone, the latter is a warning. Pure; the objects need not have passed their own checks.
+ * Looks at all resources together, as they would be. What was before says whether a peering is lost by the change or was never
+ * there. Without it, as for files alone, that is a warning, and so are names of objects that may be kept elsewhere. Pure; the
+ * objects need not have passed their own checks.
  */
 export function crossCheck({
   before,
@@ -33,7 +34,7 @@ export function crossCheck({
   return [
     ...overlappingPools(snapshot),
     ...duplicateAddresses(snapshot),
-    ...unknownReferences(snapshot),
+    ...unknownReferences(snapshot, { isWhole: before !== undefined }),
     ...lostPeerings(snapshot, earlier),
   ];
 }

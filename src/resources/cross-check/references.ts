@@ -6,7 +6,21 @@ import type { ClusterSnapshot } from "./cluster-snapshot.ts";
 import type { CrossIssue } from "./cross-check.ts";
 
 /** Names of objects that are not there. A filter that is missing lets routes pass that somebody wanted to stop. */
-export function unknownReferences(snapshot: ClusterSnapshot): readonly CrossIssue[] {
+export function unknownReferences(
+  snapshot: ClusterSnapshot,
+  { isWhole }: { readonly isWhole: boolean },
+): readonly CrossIssue[] {
+  const issues = allUnknown(snapshot);
+  // Files may hold a part of the cluster only; of a kind that they do not hold at all, nothing can be said.
+  if (isWhole) return issues.map(({ kind: _, ...issue }) => issue);
+  return issues
+    .filter(({ kind }) => snapshot.of(kind).length > 0)
+    .map(({ kind: _, ...issue }) => ({ ...issue, severity: "warning" }));
+}
+
+type UnknownName = CrossIssue & { readonly kind: Kind };
+
+function allUnknown(snapshot: ClusterSnapshot): readonly UnknownName[] {
   return [
     ...snapshot.of("BGPPeer").flatMap((peer) => filtersOf(peer, snapshot)),
     ...snapshot.of("BGPPeer").flatMap((peer) => nodeOf(peer, snapshot)),
@@ -17,11 +31,11 @@ export function unknownReferences(snapshot: ClusterSnapshot): readonly CrossIssu
   ];
 }
 
-function filtersOf(peer: Resource, snapshot: ClusterSnapshot): readonly CrossIssue[] {
+function filtersOf(peer: Resource, snapshot: ClusterSnapshot): readonly UnknownName[] {
   return unknownIn(peer, { field: "filters", kind: "BGPFilter", severity: "error" }, snapshot);
 }
 
-function profilesOf(endpoint: Resource, snapshot: ClusterSnapshot): readonly CrossIssue[] {
+function profilesOf(endpoint: Resource, snapshot: ClusterSnapshot): readonly UnknownName[] {
   return unknownIn(endpoint, { field: "profiles", kind: "Profile", severity: "warning" }, snapshot);
 }
 
@@ -35,7 +49,7 @@ function unknownIn(
   resource: Resource,
   { field, kind, severity }: ListOfNames,
   snapshot: ClusterSnapshot,
-): readonly CrossIssue[] {
+): readonly UnknownName[] {
   const written = resource.spec[field];
   if (!Array.isArray(written)) return [];
   const known = snapshot.names(kind);
@@ -46,14 +60,14 @@ function unknownIn(
   );
 }
 
-function nodeOf(peer: Resource, snapshot: ClusterSnapshot): readonly CrossIssue[] {
+function nodeOf(peer: Resource, snapshot: ClusterSnapshot): readonly UnknownName[] {
   const name = peer.spec["node"];
   const known = snapshot.names("Node");
   if (!isSet(name) || typeof name !== "string" || known.includes(name)) return [];
   return [unknown(peer, { path: "spec.node", kind: "Node", name, known, severity: "warning" })];
 }
 
-function tierOf(policy: Resource, snapshot: ClusterSnapshot): readonly CrossIssue[] {
+function tierOf(policy: Resource, snapshot: ClusterSnapshot): readonly UnknownName[] {
   const name = policy.spec["tier"];
   const known = [...snapshot.names("Tier"), "default"];
   if (!isSet(name) || typeof name !== "string" || known.includes(name)) return [];
@@ -75,10 +89,11 @@ function unknown(
     readonly known: readonly string[];
     readonly severity: CrossIssue["severity"];
   },
-): CrossIssue {
+): UnknownName {
   const near = nearest(name, known);
   const hint = near === undefined ? "" : `; did you mean ${near}?`;
   return {
+    kind,
     code: "unknown-reference",
     severity,
     resource: formatKey(keyOf(resource)),

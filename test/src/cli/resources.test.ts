@@ -361,3 +361,39 @@ t.test("a datastore that does not answer is exit code 4, and says who named it",
   });
   t.match(await runCli("get nodes", { env: { TORTIE_SOCKET: "/nonexistent.sock" } }), { code: 4 });
 });
+
+t.test(
+  "what would contradict other resources, or cut a host off, is not written without --force",
+  async (t) => {
+    const { run, file } = await cluster(t);
+    const pool = (name: string, cidr: string) =>
+      `apiVersion: projectcalico.org/v3\nkind: IPPool\nmetadata: {name: ${name}}\nspec: {cidr: ${cidr}}\n`;
+    t.equal((await run(`apply -f ${file("pool.yaml", pool("a", "10.1.0.0/16"))}`)).code, 0);
+    const overlapping = file("overlapping.yaml", pool("b", "10.1.2.0/24"));
+    t.match(await run(`apply -f ${overlapping}`), {
+      code: 3,
+      stdout: "",
+      stderr:
+        /IPPool\/b {2}error {2}spec.cidr: 10.1.2.0\/24 overlaps with 10.1.0.0\/16 of IPPool\/a[\s\S]*--force/,
+    });
+    t.equal((await run("get ippools -o name")).stdout, "ippool/a\n", "nothing was written");
+    t.match(await run(`apply -f ${overlapping} --force`), {
+      code: 0,
+      stdout: "IPPool/b created\n",
+    });
+    const other = await run(`apply -f ${file("other.yaml", pool("c", "10.2.0.0/16"))}`);
+    t.equal(other.code, 0, "what was wrong before is not this change's fault");
+    t.notMatch(other.stderr, /overlaps/);
+    const both = file("both.yaml", `${pool("x", "10.0.0.0/8")}---\n${pool("y", "10.3.0.0/16")}`);
+    t.match(await run(`validate -f ${both}`), {
+      code: 3,
+      stdout: /both.yaml:6:1 {2}error {2}spec.cidr: 10.3.0.0\/16 overlaps/,
+    });
+    await run("delete bgppeer tor-1");
+    const meshOff = `apiVersion: projectcalico.org/v3\nkind: BGPConfiguration\nmetadata: {name: default}\nspec: {nodeToNodeMeshEnabled: false}\n`;
+    t.match(await run(`apply -f ${file("mesh.yaml", meshOff)}`), {
+      code: 3,
+      stderr: /Node\/host-1 {2}error {2}has no BGP peering/,
+    });
+  },
+);
