@@ -87,7 +87,7 @@ export function versionOf(family: NftFamily): 4 | 6 {
 
 /** Names that people gave, for comments: only what nft's own files could hold as well. */
 export function commentText(text: string): string {
-  return text.replaceAll(/[^A-Za-z0-9 ._:/,-]/g, "?").slice(0, COMMENT_CHARACTERS);
+  return text.replaceAll(/[^A-Za-z0-9 ._:/,-]/g, "_").slice(0, COMMENT_CHARACTERS);
 }
 
 const COMMENT_CHARACTERS = 80;

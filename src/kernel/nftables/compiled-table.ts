@@ -41,7 +41,7 @@ export type ChainContent = {
 export type SetContent = {
   /** Flags and types as text. */
   readonly shape: string;
-  /** By key, the value of NFTA_SET_ELEM_DATA; the key of a range's end has one octet more. */
+  /** By key, the value of NFTA_SET_ELEM_DATA. A range is one key: the first, then what follows the last, if anything does. */
   readonly elements: ReadonlyMap<string, string>;
 };
 
@@ -152,14 +152,11 @@ export function encodeComment(comment: string): Uint8Array {
 function compileSet(family: NftFamily, set: NftSet): CompiledSet {
   const attributes = setAttributes(family, set);
   const elements = new Map<string, string>();
-  const add = (key: Uint8Array, end: "" | "\x01", data: string) => {
-    if (key.length !== attributes.keyLength) throw new RangeError(`key of ${key.length} octets`);
-    elements.set(`${asKey(key)}${end}`, data);
-  };
   for (const element of set.elements) {
-    add(element.key, "", encodeData(element));
-    const end = set.interval ? following(element.last ?? element.key) : undefined;
-    if (end !== undefined) add(end, "\x01", "");
+    const { key, last = key } = element;
+    if (key.length !== attributes.keyLength) throw new RangeError(`key of ${key.length} octets`);
+    const end = set.interval ? following(last) : undefined;
+    elements.set(`${asKey(key)}${end === undefined ? "" : asKey(end)}`, encodeData(element));
   }
   return { attributes, shape: shapeText(attributes), elements };
 }
@@ -234,16 +231,15 @@ function following(key: Uint8Array): Uint8Array | undefined {
   return undefined;
 }
 
-/** Splits the key of an element into its octets and its flags. */
-export function elementKey(
+/** The elements of netlink that one key stands for: of a range its first key and its end. */
+export function elementsOfKey(
   key: string,
   { keyLength }: { readonly keyLength: number },
-): { readonly octets: Buffer; readonly flags: number } {
+): readonly { readonly octets: Buffer; readonly flags: number }[] {
   const octets = Buffer.from(key, "latin1");
-  return {
-    octets: octets.subarray(0, keyLength),
-    flags: octets.length > keyLength ? ELEMENT_INTERVAL_END : 0,
-  };
+  const first = { octets: octets.subarray(0, keyLength), flags: 0 };
+  if (octets.length === keyLength) return [first];
+  return [first, { octets: octets.subarray(keyLength), flags: ELEMENT_INTERVAL_END }];
 }
 
 /** One character an octet. */

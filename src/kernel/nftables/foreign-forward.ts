@@ -132,7 +132,8 @@ function placeIn(table: ForeignTable, base: KernelChain): string {
 
 function whyDropped({ base }: KernelChain, rules: readonly KernelRule[]): string | undefined {
   if (base?.policy === "drop") return "policy drop";
-  const index = rules.findIndex(({ expressions }) => dropsEverything(expressions));
+  const others = rules.filter((rule) => !isOurs(rule));
+  const index = others.findIndex(({ expressions }) => dropsEverything(expressions));
   return index < 0 ? undefined : `rule ${index + 1} drops everything`;
 }
 

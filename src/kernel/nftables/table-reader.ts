@@ -20,6 +20,7 @@ import {
   CHAIN_ATTRIBUTE,
   DATA_ATTRIBUTE,
   ELEMENT_ATTRIBUTE,
+  ELEMENT_INTERVAL_END,
   ELEMENT_LIST_ATTRIBUTE,
   HOOK_ATTRIBUTE,
   NFGEN_HEADER_OCTETS,
@@ -153,7 +154,7 @@ function readElements(
     set,
   }: { readonly family: NftFamily; readonly table: string; readonly set: string },
 ): ReadonlyMap<string, string> {
-  const elements = new Map<string, string>();
+  const read: ReadElement[] = [];
   const lists = list(socket, {
     type: NFT_MESSAGE.getSetElements,
     family: NFPROTO[family],
@@ -168,12 +169,41 @@ function readElements(
     )) {
       const element = readAttributes(value);
       const key = readAttributes(element.get(ELEMENT_ATTRIBUTE.key) ?? NOTHING);
-      const end = be32Attribute(element, ELEMENT_ATTRIBUTE.flags) === 1 ? "\x01" : "";
-      const octets = key.get(DATA_ATTRIBUTE.value) ?? NOTHING;
-      elements.set(`${asKey(octets)}${end}`, asKey(element.get(ELEMENT_ATTRIBUTE.data) ?? NOTHING));
+      read.push({
+        key: asKey(key.get(DATA_ATTRIBUTE.value) ?? NOTHING),
+        isEnd: be32Attribute(element, ELEMENT_ATTRIBUTE.flags) === ELEMENT_INTERVAL_END,
+        data: asKey(element.get(ELEMENT_ATTRIBUTE.data) ?? NOTHING),
+      });
     }
   }
+  return paired(read);
+}
+
+type ReadElement = { readonly key: string; readonly isEnd: boolean; readonly data: string };
+
+/** Puts the ends of ranges to their beginnings: the end that follows, in the order of keys. */
+function paired(read: readonly ReadElement[]): ReadonlyMap<string, string> {
+  const elements = new Map<string, string>();
+  const hasEnds = read.some(({ isEnd }) => isEnd);
+  const ordered = hasEnds ? read.toSorted(byKey) : read;
+  let open: ReadElement | undefined;
+  for (const element of ordered) {
+    if (!element.isEnd) {
+      if (open !== undefined) elements.set(open.key, open.data);
+      open = element;
+    } else if (open !== undefined) {
+      elements.set(`${open.key}${element.key}`, open.data);
+      open = undefined;
+    }
+  }
+  if (open !== undefined) elements.set(open.key, open.data);
   return elements;
+}
+
+/** At one key the end of a range comes before the beginning of the next. */
+function byKey(a: ReadElement, b: ReadElement): number {
+  if (a.key === b.key) return Number(b.isEnd) - Number(a.isEnd);
+  return a.key < b.key ? -1 : 1;
 }
 
 function list(

@@ -2,7 +2,7 @@ import { FLAG, MESSAGE } from "../netlink/netlink-constants.ts";
 import { NetlinkError, type NetlinkFault, readNetlinkError } from "../netlink/netlink-error.ts";
 import type { NetlinkSocket } from "../netlink/netlink-socket.ts";
 import { NetlinkWriter } from "../netlink/netlink-writer.ts";
-import { type CompiledTable, elementKey, type TableContent } from "./compiled-table.ts";
+import { type CompiledTable, elementsOfKey, type TableContent } from "./compiled-table.ts";
 import {
   CHAIN_ATTRIBUTE,
   DATA_ATTRIBUTE,
@@ -303,11 +303,15 @@ function writeRule(
   if (rule.userData.length > 0) writer.attribute(RULE_ATTRIBUTE.userData, rule.userData);
 }
 
+/** The two ends of a range come and go together: one alone would overlap with its neighbours. */
 function writeElement(writer: NetlinkWriter, [key, data]: Element, keyLength: number): void {
-  const { octets, flags } = elementKey(key, { keyLength });
-  writer.nested(LIST_ELEMENT, () => {
-    writer.nested(ELEMENT_ATTRIBUTE.key, () => writer.attribute(DATA_ATTRIBUTE.value, octets));
-    if (data !== "") writer.attribute(ELEMENT_ATTRIBUTE.data, Buffer.from(data, "latin1"));
-    if (flags !== 0) writer.attributeBe32(ELEMENT_ATTRIBUTE.flags, flags);
-  });
+  for (const { octets, flags } of elementsOfKey(key, { keyLength })) {
+    writer.nested(LIST_ELEMENT, () => {
+      writer.nested(ELEMENT_ATTRIBUTE.key, () => writer.attribute(DATA_ATTRIBUTE.value, octets));
+      if (data !== "" && flags === 0) {
+        writer.attribute(ELEMENT_ATTRIBUTE.data, Buffer.from(data, "latin1"));
+      }
+      if (flags !== 0) writer.attributeBe32(ELEMENT_ATTRIBUTE.flags, flags);
+    });
+  }
 }

@@ -75,6 +75,19 @@ const VERSIONS: readonly (readonly AnyResource[])[] = [
   [affinity("a", "10.65.0.0/26"), affinity("a", "10.65.0.0/26", { state: "pending" })],
   [block("10.65.0.0/26", "host:a"), block("10.65.0.0/26", "host:b")],
   [affinity("a", "10.67.0.0/26")],
+  [
+    resource("Profile", "p", { ingress: [{ action: "Allow", source: { selector: "has(bgp)" } }] }),
+    resource("Profile", "p", { labelsToApply: { bgp: "no" }, egress: [{ action: "Allow" }] }),
+  ],
+  [
+    workload("y", { ipNetworks: ["10.66.0.9"], profiles: ["p"], interfaceName: "cali-y" }),
+    workload("y", { profiles: ["p", "q"], ports: [{ protocol: "TCP", port: 1, hostPort: 1 }] }),
+  ],
+  [
+    resource("GlobalNetworkSet", "s", { nets: ["203.0.113.0/24"] }, { labels: { bgp: "yes" } }),
+    resource("GlobalNetworkSet", "s", { nets: ["203.0.113.1"] }),
+  ],
+  [resource("FelixConfiguration", "default", { natOutgoingExclusions: "IPPoolsAndHostIPs" })],
 ];
 
 type Step = { readonly object: number; readonly version: number };
