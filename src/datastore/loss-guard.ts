@@ -55,6 +55,7 @@ export class LossGuard<R extends Pick<Resource<string, unknown>, "kind"> = Resou
   readonly #present: { [G in LossGroup]: number } = emptyPopulation();
   /** What went lately, by key, oldest first. */
   readonly #recent = new Map<string, { readonly resource: R; readonly at: number }>();
+  readonly #recentCount: { [G in LossGroup]: number } = emptyPopulation();
   /** What is gone from the store and still in force. */
   readonly #held = new Map<string, R>();
   #loss: Loss | undefined;
@@ -94,7 +95,7 @@ export class LossGuard<R extends Pick<Resource<string, unknown>, "kind"> = Resou
 
   /** The object is in the store (again). */
   seen(key: string): void {
-    this.#recent.delete(key);
+    this.#forget(key);
     if (this.#held.delete(key) && this.#held.size === 0) this.#end();
   }
 
@@ -106,10 +107,14 @@ export class LossGuard<R extends Pick<Resource<string, unknown>, "kind"> = Resou
     }
     const at = this.#now();
     this.#forgetOld(at);
-    for (const [key, resource] of gone) this.#recent.set(key, { resource, at });
-    for (const resource of gone.values()) this.#count(resource, -1);
+    for (const [key, resource] of gone) {
+      this.#forget(key);
+      this.#recent.set(key, { resource, at });
+      count(this.#recentCount, resource, 1);
+      this.#count(resource, -1);
+    }
     // At the start, what is in the store is not in force anyhow.
-    if (this.#loss !== undefined || !this.#isLoss(this.#countRecent())) return { type: "gone" };
+    if (this.#loss !== undefined || !this.#isLoss(this.#recentCount)) return { type: "gone" };
     return { type: "held", restored: this.#holdRecent(gone) };
   }
 
@@ -129,7 +134,7 @@ export class LossGuard<R extends Pick<Resource<string, unknown>, "kind"> = Resou
     const gone = new Map(this.#held);
     for (const resource of gone.values()) this.#count(resource, -1);
     this.#held.clear();
-    this.#recent.clear();
+    this.#forgetAll();
     this.#end();
     return gone;
   }
@@ -157,7 +162,7 @@ export class LossGuard<R extends Pick<Resource<string, unknown>, "kind"> = Resou
       this.#count(resource, 1);
       if (!gone.has(key)) restored.push(resource);
     }
-    this.#recent.clear();
+    this.#forgetAll();
     this.#begin({ of: sumOf(this.#present), lost: this.#held.size, atStart: false });
     return restored;
   }
@@ -194,24 +199,35 @@ export class LossGuard<R extends Pick<Resource<string, unknown>, "kind"> = Resou
     });
   }
 
-  #countRecent(): Population {
-    const counts = emptyPopulation();
-    for (const { resource } of this.#recent.values()) {
-      for (const group of groupsOf(resource.kind)) counts[group]++;
-    }
-    return counts;
+  #count(resource: R, by: 1 | -1): void {
+    count(this.#present, resource, by);
   }
 
-  #count({ kind }: R, by: 1 | -1): void {
-    for (const group of groupsOf(kind)) this.#present[group] += by;
+  #forget(key: string): void {
+    const known = this.#recent.get(key);
+    if (known === undefined) return;
+    this.#recent.delete(key);
+    count(this.#recentCount, known.resource, -1);
+  }
+
+  #forgetAll(): void {
+    for (const key of [...this.#recent.keys()]) this.#forget(key);
   }
 
   #forgetOld(now: number): void {
     for (const [key, { at }] of this.#recent) {
       if (now - at <= WINDOW_MILLISECONDS) return;
-      this.#recent.delete(key);
+      this.#forget(key);
     }
   }
+}
+
+function count(
+  population: { [G in LossGroup]: number },
+  { kind }: { readonly kind: string },
+  by: 1 | -1,
+): void {
+  for (const group of groupsOf(kind)) population[group] += by;
 }
 
 function groupsOf(kind: string): readonly LossGroup[] {

@@ -168,6 +168,13 @@ t.test(
     const changed = { ...stored, spec: { ...stored.spec, asNumber: 7 } };
     const updated = await afterMute((datastore) => datastore.update(changed));
     t.match(String(updated), /BGPPeer\/a may have been updated/);
+    const several = await afterMute((datastore) =>
+      datastore.transact([
+        { type: "create", resource: peer("x") },
+        { type: "expect", key: { kind: "BGPPeer", name: "y" }, resourceVersion: undefined },
+      ]),
+    );
+    t.match(several, { type: "written", resources: [{ metadata: { name: "x" } }, undefined] });
     const now = await direct.get({ kind: "BGPPeer", name: "a" });
     t.equal(now?.spec["asNumber"], 7, "it was");
     const key = { kind: "BGPPeer", name: "a" };

@@ -40,7 +40,11 @@ function claimsOfNode(node: Resource): readonly Claim[] {
   ];
 }
 
+/** While a live machine moves it has an endpoint on both hosts, and the one that it moves to has this annotation. */
+const MOVING = "tortie/route-priority";
+
 function claimsOfEndpoint(endpoint: Resource): readonly Claim[] {
+  if (endpoint.metadata.annotations?.[MOVING] !== undefined) return [];
   const networks = endpoint.spec["ipNetworks"];
   if (!Array.isArray(networks)) return [];
   return networks.flatMap((network, index) =>

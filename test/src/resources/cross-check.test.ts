@@ -70,6 +70,14 @@ t.test("addresses that two objects have", async (t) => {
   );
 });
 
+t.test("a live machine that moves has an endpoint on both hosts", async (t) => {
+  const here = make("WorkloadEndpoint/ns/here", { ipNetworks: ["10.1.0.1"] });
+  const there = make("WorkloadEndpoint/ns/there", { ipNetworks: ["10.1.0.1"] });
+  t.equal(found([here, there]).length, 1);
+  const annotations = { "tortie/route-priority": "512" };
+  t.strictSame(found([here, { ...there, metadata: { ...there.metadata, annotations } }]), []);
+});
+
 t.test("names of objects that are not there", async (t) => {
   const peer = make("BGPPeer/tor", {
     peerIP: "10.0.0.1",
