@@ -34,17 +34,22 @@ export type DockerHostPlan = {
 export class DockerHost {
   readonly hostname: string;
   readonly node: string;
-  readonly #holder: ChildProcess;
-  readonly #init: number;
+  readonly #lab: Lab;
+  readonly #plan: DockerHostPlan;
+  #holder: ChildProcess;
+  #init: number;
   readonly #folder: string;
   readonly #cgroup: string;
 
   private constructor(parts: {
+    readonly lab: Lab;
     readonly plan: DockerHostPlan;
     readonly holder: ChildProcess;
     readonly init: number;
     readonly folder: string;
   }) {
+    this.#lab = parts.lab;
+    this.#plan = parts.plan;
     this.hostname = parts.plan.hostname;
     this.node = parts.plan.node;
     this.#holder = parts.holder;
@@ -57,26 +62,8 @@ export class DockerHost {
   static async boot(lab: Lab, plan: DockerHostPlan): Promise<DockerHost> {
     const folder = mkdtempSync(join(tmpdir(), `tt${process.pid}-${plan.node}-`));
     for (const name of ["lib", "etc-docker", "etc-tortie", "log"]) mkdirSync(join(folder, name));
-    const holder = spawn(
-      "nsenter",
-      [
-        `--net=/run/netns/${lab.namespace(plan.node)}`,
-        ..."unshare --mount --uts --pid --fork --kill-child --mount-proc --propagation private".split(
-          " ",
-        ),
-        ...["sh", "-c", SET_UP, "sh", folder, plan.hostname],
-      ],
-      { env: cleanEnvironment(), stdio: ["ignore", "pipe", "ignore"] },
-    );
-    let said = "";
-    holder.stdout?.on("data", (chunk: Buffer) => {
-      said += chunk.toString("utf8");
-    });
-    await waitUntil(`${plan.hostname} is there`, () => said.includes("ready"), {
-      deadlineSeconds: 10,
-    });
-    const init = childOf(holder.pid ?? 0);
-    return new DockerHost({ plan, holder, init, folder });
+    const { holder, init } = await powerOn(lab, plan, folder);
+    return new DockerHost({ lab, plan, holder, init, folder });
   }
 
   /** Starts dockerd and waits until it answers. */
@@ -149,22 +136,62 @@ export class DockerHost {
     return readFileSync(this.logFile(name), "utf8").trimEnd().split("\n").slice(-lines).join("\n");
   }
 
+  /** Pulls the plug and starts anew: what is on disk is there, all else is gone. Nothing runs in it yet. */
+  async reboot(): Promise<void> {
+    await this.#powerOff();
+    await this.#lab.run(this.node, [
+      "sh",
+      "-c",
+      "nft flush ruleset; ip link del docker0; ip route flush proto 116",
+    ]);
+    const { holder, init } = await powerOn(this.#lab, this.#plan, this.#folder);
+    this.#holder = holder;
+    this.#init = init;
+  }
+
   /** Ends everything in the machine and removes what it kept on disk. */
   async close(): Promise<void> {
-    const gone = new Promise((resolve) => this.#holder.once("exit", resolve));
-    if (this.#holder.exitCode === null && this.#holder.signalCode === null) {
-      process.kill(this.#init, "SIGKILL");
-      await gone;
-    }
+    await this.#powerOff();
     rmSync(this.#folder, { recursive: true, force: true });
     for (const hierarchy of readdirSync("/sys/fs/cgroup")) {
       removeCgroup(`/sys/fs/cgroup/${hierarchy}/${this.#cgroup}`);
     }
   }
 
+  async #powerOff(): Promise<void> {
+    const gone = new Promise((resolve) => this.#holder.once("exit", resolve));
+    if (this.#holder.exitCode !== null || this.#holder.signalCode !== null) return;
+    process.kill(this.#init, "SIGKILL");
+    await gone;
+  }
+
   get #enter(): readonly string[] {
     return [`--target=${this.#init}`, "--net", "--mount", "--uts", "--pid", "--wd=/"];
   }
+}
+
+/** The process that all of the machine depends on, and its pid 1 as the test's machine sees it. */
+async function powerOn(lab: Lab, plan: DockerHostPlan, folder: string) {
+  const holder = spawn(
+    "nsenter",
+    [
+      `--net=/run/netns/${lab.namespace(plan.node)}`,
+      ..."unshare --mount --uts --pid --fork --kill-child --mount-proc --propagation private".split(
+        " ",
+      ),
+      ...["sh", "-c", SET_UP, "sh", folder, plan.hostname],
+    ],
+    { env: cleanEnvironment(), stdio: ["ignore", "pipe", "ignore"] },
+  );
+  let said = "";
+  holder.stdout?.on("data", (chunk: Buffer) => {
+    said += chunk.toString("utf8");
+  });
+  await waitUntil(`${plan.hostname} is there`, () => said.includes("ready"), {
+    deadlineSeconds: 10,
+  });
+  const init = childOf(holder.pid ?? 0);
+  return { holder, init };
 }
 
 /** $1: a folder of the test's machine for what is kept on disk; $2: the host name. */

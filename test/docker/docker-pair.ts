@@ -79,6 +79,17 @@ export class DockerPair {
     await this.host(1).run(`etcd ${flags.join(" ")} > /var/log/tortie/etcd.log 2>&1 &`);
   }
 
+  /** Makes a host a node, and starts its daemon: etcd must be there. */
+  async startNode(number: 1 | 2): Promise<void> {
+    const ip = number === 1 ? HOST1_IP : HOST2_IP;
+    await this.host(number).run(`${this.cli} node --ip=${ip}`);
+  }
+
+  /** The beginning of a line that runs calicoctl. */
+  get cli(): string {
+    return `ETCD_AUTHORITY=${HOST1_IP}:2379 ${CALICOCTL}`;
+  }
+
   /** What the daemons said, for a failure's report. */
   logs(): string {
     return this.hosts
