@@ -30,7 +30,7 @@ export type PlanStep = {
   readonly apply: readonly AnyResource[];
   /** Resources that must go. */
   readonly remove: readonly AnyResource[];
-  /** Afterwards, before the next step: these sessions are Established and have received End-of-RIB. */
+  /** Afterwards, before the next step: these sessions are Established and have received End-of-RIB of each negotiated family. */
   readonly waitFor: readonly PlannedSession[];
 };
 
