@@ -1,6 +1,6 @@
 import { asnOf } from "../session/negotiate.ts";
-import { type Family, IPV4_UNICAST, IPV6_UNICAST } from "../types/family.ts";
-import type { AddPathMode, Capability } from "../wire/capability.ts";
+import { agreedContext } from "../session/wire-agreement.ts";
+import { IPV4_UNICAST, IPV6_UNICAST } from "../types/family.ts";
 import { decodeMessage } from "../wire/decode-message.ts";
 import type { Message, OpenMessage } from "../wire/message.ts";
 import { ProtocolError } from "../wire/protocol-error.ts";
@@ -8,14 +8,12 @@ import { DEFAULT_WIRE_CONTEXT, type WireContext } from "../wire/wire-context.ts"
 
 /** The context of what `sender` sends to `receiver`, from both OPENs. RFC 6793 §4.1, RFC 7911 §4, RFC 8654 §3, RFC 8950 §4. */
 export function contextFromOpens(sender: OpenMessage, receiver: OpenMessage): WireContext {
-  const both = (type: Capability["type"]) => has(sender, type) && has(receiver, type);
-  return {
-    fourOctetAsn: both("fourOctetAsn"),
-    addPath: addPathFamilies(sender, receiver),
-    extendedMessage: both("extendedMessage"),
-    extendedNextHop: extendedNextHopFamilies(sender, receiver),
-    peerType: asnOf(sender) === asnOf(receiver) ? "internal" : "external",
-  };
+  const peerType = asnOf(sender) === asnOf(receiver) ? "internal" : "external";
+  return agreedContext({
+    sender: sender.capabilities,
+    receiver: receiver.capabilities,
+    peerType,
+  });
 }
 
 /**
@@ -53,32 +51,4 @@ export function decode(bytes: Uint8Array, context: WireContext): Message | Proto
     if (error instanceof ProtocolError) return error;
     throw error;
   }
-}
-
-function has(open: OpenMessage, type: Capability["type"]): boolean {
-  return open.capabilities.some((capability) => capability.type === type);
-}
-
-function addPathFamilies(sender: OpenMessage, receiver: OpenMessage): ReadonlySet<Family> {
-  const sends = modes(sender, "send");
-  const receives = modes(receiver, "receive");
-  return new Set([...sends].filter((family) => receives.has(family)));
-}
-
-function modes(open: OpenMessage, wanted: AddPathMode): Set<Family> {
-  const entries = open.capabilities.flatMap((capability) =>
-    capability.type === "addPath" ? capability.families : [],
-  );
-  return new Set(
-    entries.filter(({ mode }) => mode === wanted || mode === "both").map(({ family }) => family),
-  );
-}
-
-function extendedNextHopFamilies(sender: OpenMessage, receiver: OpenMessage): ReadonlySet<Family> {
-  const families = (open: OpenMessage) =>
-    open.capabilities.flatMap((capability) =>
-      capability.type === "extendedNextHop" ? capability.entries.map(({ family }) => family) : [],
-    );
-  const theirs = new Set(families(receiver));
-  return new Set(families(sender).filter((family) => theirs.has(family)));
 }

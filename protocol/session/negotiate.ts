@@ -7,6 +7,7 @@ import type { WireContext } from "../wire/wire-context.ts";
 import { NotificationCode } from "./notification.ts";
 import type { SessionConfig } from "./session-config.ts";
 import type { SessionParameters } from "./session-parameters.ts";
+import { agreedContext, findCapability, hasCapability } from "./wire-agreement.ts";
 
 /** The version that we speak, and the largest that we support. RFC 4271 §4.2. */
 const BGP_VERSION = 4;
@@ -37,7 +38,7 @@ export function negotiate(
 
 /** The peer's AS: the capability where there is one, else the two-octet field. RFC 6793 §3. */
 export function asnOf(open: OpenMessage): number {
-  return find(open.capabilities, "fourOctetAsn")?.asn ?? open.asn;
+  return findCapability(open.capabilities, "fourOctetAsn")?.asn ?? open.asn;
 }
 
 function checkVersion(open: OpenMessage): ProtocolError | undefined {
@@ -123,15 +124,13 @@ function agree(
   const [ours, theirs] = [config.capabilities, open.capabilities];
   const holdTimeSeconds = Math.min(config.holdTimeSeconds, open.holdTimeSeconds);
   const type = config.peerAsn === config.localAsn ? "ibgp" : "ebgp";
-  const both = (name: Capability["type"]) => has(ours, name) && has(theirs, name);
-  const shared = {
-    fourOctetAsn: both("fourOctetAsn"),
-    extendedMessage: both("extendedMessage"),
-    extendedNextHop: extendedNextHop(ours, theirs, families),
-    peerType: type === "ibgp" ? "internal" : "external",
-  } as const satisfies Omit<WireContext, "addPath">;
-  const gracefulRestart = find(theirs, "gracefulRestart");
-  const peerRole = find(theirs, "role")?.role;
+  const both = (name: Capability["type"]) =>
+    hasCapability(ours, name) && hasCapability(theirs, name);
+  const peerType = type === "ibgp" ? "internal" : "external";
+  const context = (sender: readonly Capability[], receiver: readonly Capability[]) =>
+    within(families, agreedContext({ sender, receiver, peerType }));
+  const gracefulRestart = findCapability(theirs, "gracefulRestart");
+  const peerRole = findCapability(theirs, "role")?.role;
   return {
     type,
     peerAsn: config.peerAsn,
@@ -141,13 +140,13 @@ function agree(
     sendHoldSeconds:
       config.sendHoldSeconds ?? Math.max(LEAST_SEND_HOLD_SECONDS, 2 * holdTimeSeconds),
     families,
-    receive: { ...shared, addPath: addPath(ours, theirs, families, "receive") },
-    send: { ...shared, addPath: addPath(ours, theirs, families, "send") },
+    receive: context(theirs, ours),
+    send: context(ours, theirs),
     routeRefresh: both("routeRefresh"),
     enhancedRouteRefresh: both("enhancedRouteRefresh") && both("routeRefresh"),
-    ...(gracefulRestart && has(ours, "gracefulRestart") && { gracefulRestart }),
-    longLivedFamilies: has(ours, "longLivedGracefulRestart")
-      ? (find(theirs, "longLivedGracefulRestart")?.families ?? [])
+    ...(gracefulRestart && hasCapability(ours, "gracefulRestart") && { gracefulRestart }),
+    longLivedFamilies: hasCapability(ours, "longLivedGracefulRestart")
+      ? (findCapability(theirs, "longLivedGracefulRestart")?.families ?? [])
       : [],
     ...(typeof peerRole === "string" && { peerRole }),
     capabilitiesReceived: theirs,
@@ -160,51 +159,13 @@ function keepaliveSeconds(holdTimeSeconds: number, configured: number | undefine
   return Math.max(1, configured === undefined ? third : Math.min(configured, third));
 }
 
-/** Families in which we may send and they may receive, or the reverse. RFC 7911 §4. */
-function addPath(
-  ours: readonly Capability[],
-  theirs: readonly Capability[],
-  families: readonly Family[],
-  direction: "send" | "receive",
-): ReadonlySet<Family> {
-  const opposite = direction === "send" ? "receive" : "send";
-  return new Set(
-    families.filter((family) => {
-      const [mine, their] = [addPathMode(ours, family), addPathMode(theirs, family)];
-      return (mine === direction || mine === "both") && (their === opposite || their === "both");
-    }),
-  );
-}
-
-function addPathMode(capabilities: readonly Capability[], family: Family) {
-  return find(capabilities, "addPath")?.families.find((entry) => entry.family === family)?.mode;
-}
-
-/** Families whose routes may have IPv6 next hops, where both said so. RFC 8950 §4. */
-function extendedNextHop(
-  ours: readonly Capability[],
-  theirs: readonly Capability[],
-  families: readonly Family[],
-): ReadonlySet<Family> {
-  const says = (capabilities: readonly Capability[], family: Family) =>
-    find(capabilities, "extendedNextHop")?.entries.some(
-      (entry) => entry.family === family && entry.nextHopAfi === 2,
-    ) ?? false;
-  return new Set(families.filter((family) => says(ours, family) && says(theirs, family)));
-}
-
-function has(capabilities: readonly Capability[], type: Capability["type"]): boolean {
-  return capabilities.some((capability) => capability.type === type);
-}
-
-/** The first capability of a type; where one comes twice with other contents, the first is as good as any. RFC 5492 §4. */
-function find<Type extends Capability["type"]>(
-  capabilities: readonly Capability[],
-  type: Type,
-): Extract<Capability, { type: Type }> | undefined {
-  return capabilities.find(
-    (capability): capability is Extract<Capability, { type: Type }> => capability.type === type,
-  );
+/** What was agreed for families that the session does not carry has no meaning. */
+function within(families: readonly Family[], context: WireContext): WireContext {
+  return {
+    ...context,
+    addPath: new Set(families.filter((family) => context.addPath.has(family))),
+    extendedNextHop: new Set(families.filter((family) => context.extendedNextHop.has(family))),
+  };
 }
 
 function openError(subcode: number, reason: string, data?: Uint8Array): ProtocolError {
