@@ -1,7 +1,8 @@
 import { hostPrefix, type Prefix } from "../../protocol/types/prefix.ts";
 import { parseNet } from "../resources/field.ts";
 import type { ResourceOf } from "../resources/schemas.ts";
-import { type Labels, matchesSelector } from "../resources/selector.ts";
+import type { Labels } from "../resources/selector.ts";
+import { SelectorIndex } from "../resources/selector-index.ts";
 import type { Cluster } from "./cluster.ts";
 import type { Table, Value } from "./derive/derivation.ts";
 import { NAMESPACE, type NamedSelector, SERVICE_ACCOUNT } from "./policy-rules.ts";
@@ -12,8 +13,8 @@ import { workloadAddresses } from "./workloads.ts";
 type Selectable = { readonly labels: Labels; readonly addresses: readonly Prefix[] };
 
 /**
- * The addresses behind each selector in use. A change of one endpoint is held against the selectors; a new selector is held
- * against everything.
+ * The addresses behind each selector in use. A change of one endpoint is held against the selectors that look at
+ * its labels; a new selector is held against everything.
  */
 export function deriveMembers(
   cluster: Cluster,
@@ -24,11 +25,13 @@ export function deriveMembers(
   },
 ): Value<readonly AddressSet[]> {
   const { derivation } = cluster;
+  const index = derivation.value(
+    "index of selectors",
+    (read) => new SelectorIndex(read.value(given.selectors)),
+  );
   const memberships = selectables(cluster, given.owners).map((table) =>
     derivation.table(`memberships of ${table.name}`, table, ({ labels, addresses }, _key, read) => {
-      const selected = read
-        .value(given.selectors)
-        .filter(({ selector }) => matchesSelector(selector, labels));
+      const selected = read.value(index).selecting(labels);
       return { ids: selected.map(({ id }) => id), addresses };
     }),
   );
