@@ -42,7 +42,11 @@ export class RulesLink {
 
   /** A new state of this host. */
   onHostState(host: HostState): void {
-    const same = this.#host?.policy === host.policy && this.#host.nat === host.nat;
+    const before = this.#host;
+    const same =
+      before?.policy === host.policy &&
+      before.nat === host.nat &&
+      before.workloads === host.workloads;
     this.#host = host;
     if (this.#wasInSync && !same) this.#enforce(host);
   }
@@ -58,8 +62,9 @@ export class RulesLink {
     return this.#client.stop(options);
   }
 
-  #enforce({ policy, nat }: HostState): void {
-    this.#client.enforce({ policy, nat });
+  #enforce({ policy, nat, workloads }: HostState): void {
+    const addresses = workloads.flatMap((workload) => workload.addresses);
+    this.#client.enforce({ policy, nat }, addresses);
   }
 
   #onMessage(message: FromRulesWorker): void {

@@ -1,4 +1,5 @@
 import t from "tap";
+import { IpAddress } from "../../protocol/types/ip-address.ts";
 import { Prefix } from "../../protocol/types/prefix.ts";
 import { type HostRules, rulesBeforeSync } from "../../src/dataplane/rules/render-tables.ts";
 import type { FromRulesWorker, RulesStatus } from "../../src/dataplane/rules/rules-messages.ts";
@@ -61,7 +62,7 @@ t.test(
       host.run("nft list chain ip6 tortie workload-to-host"),
       /icmpv6 type @nd-and-mld accept/,
     );
-    first.client.enforce(RULES);
+    first.client.enforce(RULES, []);
     await first.is("in-force");
     const before = host.run("nft -s list ruleset");
     await first.client.stop({ cleanup: false });
@@ -70,12 +71,36 @@ t.test(
     const second = new Worker(host);
     await second.is("kept");
     t.equal(host.run("nft -s list ruleset"), before, "the next one touches nothing");
-    second.client.enforce(RULES);
+    second.client.enforce(RULES, []);
     t.equal((await second.is("in-force")).applied, 0, "and has nothing to do when it knows");
     await second.client.stop({ cleanup: true });
     t.equal(host.run("nft list ruleset").trim(), "", "a cleanup leaves nothing");
   },
 );
+
+t.test("connections of an address that leaves are forgotten, and no others", async (t) => {
+  const host = new NftHost(t, "conn");
+  const worker = new Worker(host);
+  t.teardown(() => worker.client.stop({ cleanup: false }));
+  const addresses = ["192.168.0.1", "192.168.0.2", "fd00::1"].map(IpAddress);
+  worker.client.enforce(RULES, addresses);
+  await worker.is("in-force");
+  for (const [source, destination] of [
+    ["192.168.0.1", "10.0.0.1"],
+    ["192.168.0.2", "10.0.0.1"],
+    ["10.0.0.1", "192.168.0.1"],
+    ["fd00::1", "fd00::2"],
+  ]) {
+    host.run(
+      `conntrack -I -p udp -s ${source} -d ${destination} --sport 1 --dport 2 -t 600 -u SEEN_REPLY`,
+    );
+  }
+  worker.client.enforce(RULES, [IpAddress("192.168.0.2")]);
+  const left = () => `${host.run("conntrack -L")}${host.run("conntrack -L -f ipv6")}`;
+  await until("they are forgotten", () => !left().includes("192.168.0.1"));
+  t.match(left(), /src=192\.168\.0\.2 dst=10\.0\.0\.1/);
+  t.notMatch(left(), /fd00::1/);
+});
 
 /** docker, firewalld and a table that drops by its policy, as far as forwarding goes. */
 const OTHERS = `
@@ -100,7 +125,7 @@ t.test("exceptions in the forward chains of docker and firewalld, and in no othe
   host.run("nft -f -", OTHERS);
   const worker = new Worker(host);
   t.teardown(() => worker.client.stop({ cleanup: false }));
-  worker.client.enforce(RULES);
+  worker.client.enforce(RULES, []);
   await until("others were looked at", () => (worker.status?.foreignForwards.length ?? 0) === 2);
   t.same(
     worker.status?.foreignForwards.map(({ chain, reason, remedy }) => [

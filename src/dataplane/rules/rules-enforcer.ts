@@ -1,5 +1,8 @@
+import type { IpAddress } from "../../../protocol/types/ip-address.ts";
 import { unreachable } from "../../../protocol/types/never.ts";
+import { forgetConnections } from "../../kernel/conntrack.ts";
 import { enterNetworkNamespace } from "../../kernel/native/network-namespace.ts";
+import { NetlinkError } from "../../kernel/netlink/netlink-error.ts";
 import { NETLINK_PROTOCOL } from "../../kernel/netlink/netlink-fd.ts";
 import { NetlinkSocket } from "../../kernel/netlink/netlink-socket.ts";
 import {
@@ -40,6 +43,7 @@ export class RulesEnforcer {
   readonly #auditTimer: NodeJS.Timeout;
   #rules: HostRules | undefined;
   #tables: readonly NftTable[] = [];
+  #addresses: readonly IpAddress[] = [];
   #status = NO_RULES_YET;
   #timer: NodeJS.Timeout | undefined;
   #timerAt = Number.POSITIVE_INFINITY;
@@ -76,12 +80,29 @@ export class RulesEnforcer {
         this.#tables = renderTables(message.rules);
         this.#foreignIsDirty = true;
         this.#apply();
+        this.#forgetAbsent(message.addresses);
         break;
       case "stop":
         this.#stop(message.cleanup);
         break;
       default:
         unreachable(message);
+    }
+  }
+
+  /** Whoever gets such an address next must not inherit what its last owner was allowed. */
+  #forgetAbsent(addresses: readonly IpAddress[]): void {
+    const present = new Set(addresses);
+    const absent = this.#addresses.filter((address) => !present.has(address));
+    this.#addresses = addresses;
+    if (absent.length === 0) return;
+    try {
+      const count = forgetConnections(this.#socket, absent);
+      if (count > 0)
+        this.#log("debug", "rules.connections-forgotten", { addresses: absent, count });
+    } catch (error) {
+      if (!(error instanceof NetlinkError)) throw error;
+      this.#log("warn", "rules.connections-kept", { addresses: absent, reason: error.message });
     }
   }
 

@@ -1,3 +1,4 @@
+import type { IpAddress } from "../../../protocol/types/ip-address.ts";
 import type { ForeignForward } from "../../kernel/nftables/foreign-forward.ts";
 import type { HostRules } from "./render-tables.ts";
 
@@ -5,7 +6,12 @@ import type { HostRules } from "./render-tables.ts";
 export type ToRulesWorker =
   | { readonly type: "start"; readonly options: RulesWorkerOptions }
   /** The whole desired state, from a datastore that is in sync. */
-  | { readonly type: "rules"; readonly rules: HostRules }
+  | {
+      readonly type: "rules";
+      readonly rules: HostRules;
+      /** Of the workloads here: the connections of one that leaves are forgotten. */
+      readonly addresses: readonly IpAddress[];
+    }
   /** `cleanup` removes everything of ours; otherwise the rules stay in force. */
   | { readonly type: "stop"; readonly cleanup: boolean };
 

@@ -1,4 +1,5 @@
 import { Worker } from "node:worker_threads";
+import type { IpAddress } from "../../../protocol/types/ip-address.ts";
 import type { HostRules } from "./render-tables.ts";
 import type { FromRulesWorker, RulesWorkerOptions, ToRulesWorker } from "./rules-messages.ts";
 
@@ -22,7 +23,7 @@ export type RulesWorkerClientOptions = {
 export class RulesWorkerClient {
   readonly #options: RulesWorkerClientOptions;
   #worker: Worker | undefined;
-  #rules: HostRules | undefined;
+  #rules: (ToRulesWorker & { readonly type: "rules" }) | undefined;
   #restartTimer: NodeJS.Timeout | undefined;
   #restartMilliseconds = FIRST_RESTART_MILLISECONDS;
   #stopped: PromiseWithResolvers<void> | undefined;
@@ -33,9 +34,9 @@ export class RulesWorkerClient {
   }
 
   /** What shall be in force from now on. */
-  enforce(rules: HostRules): void {
-    this.#rules = rules;
-    this.#post({ type: "rules", rules });
+  enforce(rules: HostRules, addresses: readonly IpAddress[]): void {
+    this.#rules = { type: "rules", rules, addresses };
+    this.#post(this.#rules);
   }
 
   /** Ends the worker for good; resolves when it has said its last word. The rules stay unless `cleanup`. */
@@ -65,7 +66,7 @@ export class RulesWorkerClient {
       );
     });
     this.#post({ type: "start", options: this.#options.worker });
-    if (this.#rules !== undefined) this.#post({ type: "rules", rules: this.#rules });
+    if (this.#rules !== undefined) this.#post(this.#rules);
   }
 
   #post(message: ToRulesWorker): void {
