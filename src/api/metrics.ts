@@ -51,7 +51,7 @@ function buildFamilies({
   lastConfiguredSeconds,
 }: MetricsInput): MetricFamily[] {
   const { state, loss } = status.datastore;
-  const unreachable = state === "in-sync" || (loss !== undefined && loss.atStart) ? 0 : 1;
+  const unreachable = state === "in-sync" || loss?.atStart === true ? 0 : 1;
   const stale = state === "in-sync" && loss === undefined ? 0 : 1;
   return [
     one("tortie_build", "info", "Which build runs.", 1, {
@@ -63,6 +63,12 @@ function buildFamilies({
       "gauge",
       "1 while this host runs on older resources than are stored. Look at: tortie status.",
       stale,
+    ),
+    one(
+      "tortie_config_last_reload_success",
+      "gauge",
+      "0 while a stored resource is refused. Look at: tortie status.",
+      status.problems.some(({ component }) => component === "resources") ? 0 : 1,
     ),
     {
       name: "tortie_config_last_reload_timestamp_seconds",
@@ -243,6 +249,11 @@ function prefixFamilies(peers: readonly PeerReport[]): MetricFamily[] {
       "tortie_bgp_prefixes_accepted",
       "Routes that the import policy let in.",
       ({ accepted }) => accepted,
+    ),
+    gauge(
+      "tortie_bgp_prefixes_filtered",
+      "Routes that are kept, and that the import policy or a check refuses.",
+      ({ received, accepted }) => received - accepted,
     ),
     gauge(
       "tortie_bgp_prefixes_advertised",

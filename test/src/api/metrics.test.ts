@@ -85,3 +85,13 @@ t.test("labels are escaped", (t) => {
   t.match(text, 'a{l="q\\"\\\\\\n"} 1\n');
   t.end();
 });
+
+t.test("what is refused is counted: resources, and routes of a peer", (t) => {
+  const text = exposition();
+  t.match(text, /^tortie_config_last_reload_success 1$/m);
+  t.match(
+    text,
+    /^tortie_bgp_prefixes_filtered\{peer="10\.0\.0\.2",afi="ipv4",safi="unicast"\} 0$/m,
+  );
+  t.end();
+});
