@@ -5,6 +5,7 @@ import { type KeyDrops, keyDropsFromNow } from "../kernel/tcp-md5-drops.ts";
 import type { Agent } from "./agent.ts";
 import { storeLocation } from "./agent-config.ts";
 import { clusterProblems } from "./cluster-problems.ts";
+import { rulesProblems } from "./rules-view.ts";
 
 /** Pending routes that are named one by one; more are only counted. */
 const ROUTES_NAMED = 5;
@@ -21,6 +22,7 @@ export function problemsOf(agent: Agent): Problem[] {
     ...stateProblems(agent),
     ...listenProblems(agent),
     ...kernelProblems(agent),
+    ...rulesProblems(agent.rules),
     ...peerProblems(agent),
     ...ipamProblems(agent),
   ];
