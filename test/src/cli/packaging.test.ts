@@ -24,7 +24,10 @@ t.test("man pages are roff without warnings, and name every command", (t) => {
     });
     if (groff.error === undefined) t.equal(groff.stderr, "", name);
   }
-  for (const { path } of COMMANDS) t.match(pages["tortie.1"], `.SS tortie ${path.join(" ")}`);
+  for (const { path } of COMMANDS) {
+    const words = path.join(" ").replaceAll("-", "\\-");
+    t.match(pages["tortie.1"], `.SS tortie ${words}`);
+  }
   t.end();
 });
 
