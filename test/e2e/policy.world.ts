@@ -61,6 +61,7 @@ t.test("profiles have force", async (t) => {
   await restart(t, world);
   await spoofedSources(t, world);
   await unknownInterface(t, world);
+  await loopbackFromOutside(t, world);
   await cleanup(t, world);
 });
 
@@ -173,6 +174,34 @@ async function unknownInterface(t: Test, world: PolicyLab): Promise<void> {
   );
   t.notOk(await world.pings("nobody", "192.168.1.98"), "towards the host too");
   t.notOk(await world.pings(ann.name, "192.168.1.99"), "and in the other direction");
+}
+
+/** The kernel would answer itself: route_localnet is on, as some programs leave it. */
+async function loopbackFromOutside(t: Test, { lab }: PolicyLab): Promise<void> {
+  for (const node of [OUTSIDE.name, "host1"])
+    await lab.sysctl(node, "net.ipv4.conf.all.route_localnet=1");
+  await lab.ip(
+    OUTSIDE.name,
+    "route del local 127.0.0.0/8 dev lo table local",
+    "route del local 127.0.0.1 dev lo table local",
+    `route add 127.0.0.0/8 via ${HOST_ADDRESSES.host1.ipv4}`,
+  );
+  const dropped = async () =>
+    droppedBy(await lab.run("host1", ["nft", "list", "ruleset"]), "loopback from outside");
+  const before = await dropped();
+  const { code } = await lab.try(OUTSIDE.name, [
+    "ping",
+    "-n",
+    "-c",
+    "2",
+    "-i",
+    "0.1",
+    "-W",
+    "1",
+    "127.0.0.9",
+  ]);
+  t.not(code, 0, "the host's loopback cannot be reached from outside");
+  t.equal(await dropped(), before + 2, "because our table drops what is sent there");
 }
 
 async function cleanup(t: Test, world: PolicyLab): Promise<void> {
