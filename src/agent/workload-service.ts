@@ -1,4 +1,5 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
+import type { IpAddress } from "../../protocol/types/ip-address.ts";
 import type { HostState } from "../calc/host-state.ts";
 import { formatKey, keyOf } from "../resources/resource.ts";
 import { type AnyResource, resourcesOf } from "../resources/schemas.ts";
@@ -76,8 +77,13 @@ export class WorkloadService implements WorkloadHost {
 
   delivered(endpoint: WorkloadEndpoint): Promise<Delivery> {
     const { promise, resolve } = Promise.withResolvers<Delivery>();
+    const expected = {
+      endpoint,
+      key: formatKey(keyOf(endpoint)),
+      addresses: addressesOfNetworks(endpoint.spec.ipNetworks),
+    };
     const look = () => {
-      const delivery = this.#deliveryOf(endpoint);
+      const delivery = this.#deliveryOf(expected);
       if (delivery !== undefined) end(delivery);
     };
     const timer = setTimeout(() => {
@@ -129,23 +135,31 @@ export class WorkloadService implements WorkloadHost {
     this.#options.log(name, fields);
   }
 
-  /** Undefined while it may still come. */
-  #deliveryOf(endpoint: WorkloadEndpoint): Delivery | undefined {
-    const host = this.#options.host();
-    const key = formatKey(keyOf(endpoint));
-    const workload = host?.workloads.find(({ name }) => `WorkloadEndpoint/${name}` === key);
-    const wanted = addressesOfNetworks(endpoint.spec.ipNetworks);
-    const has = (address: (typeof wanted)[number]) =>
-      workload?.addresses.includes(address) ?? false;
-    const { ready } = this.#options.kernel();
-    if (workload !== undefined && wanted.every(has) && ready?.has(workload.interface)) {
-      return { type: "delivered" };
-    }
+  /** Undefined while it may still come. Asked after every change for each that waits, so what is cheap comes first. */
+  #deliveryOf({ endpoint, key, addresses }: Expected): Delivery | undefined {
+    const { host: hostNow, kernel, resources } = this.#options;
+    const isReady = kernel().ready?.has(endpoint.spec.interfaceName ?? "") ?? false;
     // What an older state of the resources says is no verdict on this one.
-    const known = this.#options.resources().get(key);
-    if (known?.metadata.resourceVersion !== endpoint.metadata.resourceVersion) return undefined;
-    if (workload !== undefined && wanted.every(has)) return undefined;
+    const known = resources().get(key)?.metadata.resourceVersion;
+    const isKnown = known === endpoint.metadata.resourceVersion;
+    if (!isReady && !isKnown) return undefined;
+    const workload = hostNow()?.workloads.find(({ name }) => `WorkloadEndpoint/${name}` === key);
+    const hasAll =
+      workload !== undefined && addresses.every((address) => workload.addresses.includes(address));
+    if (hasAll) return isReady ? { type: "delivered" } : undefined;
+    if (!isKnown) return undefined;
     const { problems } = this.stateOf(endpoint);
-    return { type: "failed", conflict: true, message: problems.join("; ") || "it was passed over" };
+    return {
+      type: "failed",
+      conflict: true,
+      message: problems.join("; ") || "it was passed over",
+    };
   }
 }
+
+/** An endpoint that is waited for, and what is compared of it. */
+type Expected = {
+  readonly endpoint: WorkloadEndpoint;
+  readonly key: string;
+  readonly addresses: readonly IpAddress[];
+};
