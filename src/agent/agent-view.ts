@@ -91,6 +91,10 @@ export function apiSourceOf(agent: Agent): ApiSource {
       const { lost, of } = await agent.loss.confirm();
       return { lost, of };
     },
+    drain: (on) => {
+      refuseWhileStopping(agent);
+      agent.drain({ on });
+    },
     stop: (request) => agent.stopAndEnd(request),
   };
 }
@@ -107,6 +111,7 @@ function statusReport(agent: Agent, loop: LoopReport): StatusReport {
     startedAt: agent.startedAt.toISOString(),
     health: healthOf(agent, problems),
     problems,
+    ...(agent.draining && { draining: true as const }),
     ...(asn !== undefined && { asn }),
     ...(routerId !== undefined && { routerId: formatRouterId(routerId) }),
     datastore: datastoreReport(agent),

@@ -30,6 +30,7 @@ import { AgentDocker } from "./agent-docker.ts";
 import { apiSourceOf } from "./agent-view.ts";
 import { AgentWorkloads } from "./agent-workloads.ts";
 import { ClusterLoss } from "./cluster-loss.ts";
+import { drained } from "./drain.ts";
 import { EventLog, type LogDestination } from "./event-log.ts";
 import { followedSettings } from "./followed-settings.ts";
 import { type HeldPeers, holdPeers } from "./held-peers.ts";
@@ -42,6 +43,7 @@ import { PeersUp } from "./peers-up.ts";
 import { presentOriginations } from "./present-originations.ts";
 import { RulesLink } from "./rules-link.ts";
 import { StateDirectory } from "./state-directory.ts";
+import { type StatusPublisher, statusPublisherOf } from "./status-publisher.ts";
 import { TunnelAddresses } from "./tunnel-addresses.ts";
 
 /** How an Agent is made. */
@@ -77,6 +79,7 @@ export class Agent {
   readonly audit: IpamAudit;
   readonly #tunnels: TunnelAddresses;
   readonly #docker: AgentDocker;
+  readonly #status: StatusPublisher;
   readonly startedAt = new Date();
   readonly #options: AgentOptions;
   readonly #state: StateDirectory;
@@ -99,6 +102,7 @@ export class Agent {
   #configuredAt: Date | undefined;
   #endRehearsal: (() => void) | undefined;
   #stopping: Promise<void> | undefined;
+  #draining = false;
 
   private constructor(options: AgentOptions) {
     const { config } = options;
@@ -145,6 +149,7 @@ export class Agent {
       originate: () => this.#originate(),
     });
     this.#docker = new AgentDocker({ agent: this, datastore: this.#datastore });
+    this.#status = statusPublisherOf(this, datastore);
   }
 
   /** Starts everything and resolves when the API answers; sessions come up when they can. */
@@ -159,6 +164,7 @@ export class Agent {
     await agent.#serve();
     agent.#follow();
     agent.#docker.start();
+    agent.#status.start();
     agent.#rehearse();
     return agent;
   }
@@ -184,6 +190,17 @@ export class Agent {
   /** When resources last changed what this host does. */
   get configuredAt(): Date | undefined {
     return this.#configuredAt;
+  }
+
+  get draining(): boolean {
+    return this.#draining;
+  }
+
+  /** Asks peers to take other ways than through this host, or no longer. RFC 8326. */
+  drain({ on }: { readonly on: boolean }): void {
+    this.log.log("info", "operator.drain", { on });
+    this.#draining = on;
+    this.#originate();
   }
 
   get stopping(): boolean {
@@ -228,6 +245,7 @@ export class Agent {
     this.#abort.abort();
     this.loss.close();
     this.#memory.flush();
+    this.#status.stop();
     await this.#docker.close();
     this.#peersUp.freeze();
     await this.driver.stop(mode, message);
@@ -366,7 +384,8 @@ export class Agent {
     const absent = this.#host.originations.length - routes.length;
     if (absent !== this.#absent) this.log.log("info", "workloads.absent", { count: absent });
     this.#absent = absent;
-    this.driver.feed({ type: "originated", routes, complete: true });
+    const told = this.#draining ? drained(routes) : routes;
+    this.driver.feed({ type: "originated", routes: told, complete: true });
   }
 
   #onReport(report: HostFollowerReport): void {

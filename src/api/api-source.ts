@@ -36,6 +36,8 @@ export type ApiSource = {
   readonly refreshPeer: (peer: string, direction: "in" | "out" | "both") => void;
   /** Lets the objects go that vanished from the datastore, on every host. Throws ApiError "conflict" when none have. */
   readonly confirmLoss: () => Promise<{ readonly lost: number; readonly of: number }>;
+  /** Asks peers to take other ways than through this host, or no longer. RFC 8326. */
+  readonly drain: (on: boolean) => void;
   /** Begins to stop; the answer goes out meanwhile. */
   readonly stop: (request: StopRequest) => void;
 };

@@ -21,6 +21,8 @@ export type StatusReport = {
   readonly startedAt: string;
   readonly health: "ok" | "degraded" | "starting" | "stopping";
   readonly problems: readonly Problem[];
+  /** Peers are asked to take other ways than through this host. */
+  readonly draining?: true;
   readonly asn?: number;
   readonly routerId?: string;
   readonly datastore: DatastoreReport;

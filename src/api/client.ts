@@ -146,6 +146,10 @@ export class ApiClient {
     return this.#post("/v1/workloads/remove", identity);
   }
 
+  drain(on: boolean): Promise<Done> {
+    return this.#post("/v1/drain", { on });
+  }
+
   stop(stop: StopRequest): Promise<Done> {
     return this.#post("/v1/stop", stop);
   }

@@ -72,6 +72,7 @@ export const ENDPOINTS: readonly Endpoint[] = [
   act("/v1/ipam/repair", (_, source) => source.repairIpam()),
   act("/v1/tunnels/test", ({ body }, source) => testTunnels(body, source)),
   act("/v1/datastore/confirm-loss", ({ body }, source) => confirmLoss(body, source)),
+  act("/v1/drain", ({ body }, source) => drain(body, source)),
   act("/v1/stop", ({ body }, source) => stop(body, source)),
 ];
 
@@ -256,6 +257,12 @@ async function confirmLoss(body: unknown, source: ApiSource): Promise<Done> {
   parse(z.strictObject({}), body);
   const { lost, of } = await source.confirmLoss();
   return done(`the loss of ${lost} of ${of} objects is confirmed; every host follows`);
+}
+
+function drain(body: unknown, source: ApiSource): Done {
+  const { on } = parse(z.strictObject({ on: z.boolean().default(true) }), body);
+  source.drain(on);
+  return done(on ? "peers are asked to take other ways" : "this host is as good a way as before");
 }
 
 function stop(body: unknown, source: ApiSource): Done {

@@ -66,6 +66,7 @@ const DESCRIPTIONS: { readonly [methodAndPath: string]: Description } = {
   "GET /v1/ipam": { summary: "Addresses by pool, and what looks lost", answer: "IpamAuditReport" },
   "POST /v1/ipam/repair": { summary: "Releases what is lost", answer: "IpamRepairReport" },
   "POST /v1/datastore/confirm-loss": { summary: "A loss of keys was meant", answer: "Done" },
+  "POST /v1/drain": { summary: "Asks peers to take other ways, RFC 8326", answer: "Done" },
   "POST /v1/stop": { summary: "Stops the daemon", answer: "Done" },
 };
 

@@ -221,6 +221,7 @@ export function fakeApiSource(acts: Acts = []): ApiSource {
       acts.push("confirm-loss");
       return { lost: 8, of: 9 };
     },
+    drain: (on) => acts.push(`drain ${on}`),
     stop: ({ mode, cleanup }) => acts.push(`stop ${mode} ${cleanup}`),
   };
 }

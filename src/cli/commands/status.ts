@@ -57,7 +57,7 @@ function statusText(
   const pairs = formatPairs([
     ["Node", `${node}  AS ${asn ?? "-"}  router id ${routerId ?? "-"}`],
     ["Daemon", `tortied ${version}  pid ${pid}  up ${formatSince(startedAt, now)}`],
-    ["Health", health],
+    ["Health", report.draining === true ? `${health}, draining` : health],
     ["Datastore", `${datastore.type} ${datastore.location}  ${datastore.state}`],
     ["Sessions", `${sessions.established}/${sessions.total} up`],
     ["Routes", `${report.originated} originated  ${report.workloads} local workloads`],

@@ -94,6 +94,19 @@ export const NODE_ROWS: readonly Command[] = [
     load: async () => (await import("../commands/detect-ip.ts")).detectIp,
   },
   {
+    path: ["node", "drain"],
+    summary:
+      "Asks peers to take other ways than through this host, RFC 8326 (root or group tortie)",
+    examples: [{ command: "node drain", does: "then wait a little, then node stop" }],
+    load: async () => (await import("../commands/node-drain.ts")).nodeDrain,
+  },
+  {
+    path: ["node", "undrain"],
+    summary: "Takes a drain back (root or group tortie)",
+    examples: [{ command: "node undrain", does: "this host is as good a way as before" }],
+    load: async () => (await import("../commands/node-drain.ts")).nodeUndrain,
+  },
+  {
     path: ["node", "stop"],
     summary:
       "Withdraws this host's routes, says goodbye to every peer, stops the daemon (root or group tortie)",

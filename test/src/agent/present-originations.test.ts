@@ -1,7 +1,9 @@
 import t from "tap";
 import type { Origination } from "../../../protocol/speaker/speaker-config.ts";
+import { Community } from "../../../protocol/types/community.ts";
 import { IpAddress } from "../../../protocol/types/ip-address.ts";
 import { Prefix } from "../../../protocol/types/prefix.ts";
+import { drained } from "../../../src/agent/drain.ts";
 import { presentOriginations } from "../../../src/agent/present-originations.ts";
 
 const web: Origination = { prefix: Prefix("192.168.0.1/32"), kind: "workload" };
@@ -34,5 +36,18 @@ t.test("of blocks in a remembered state, those that hold a workload that is ther
   t.strictSame(presentOriginations(withBlocks, ready, "memory"), [used]);
   t.strictSame(presentOriginations(withBlocks, ready, "datastore"), [used, empty]);
   t.strictSame(presentOriginations(withBlocks, new Set(), "memory"), []);
+  t.end();
+});
+
+t.test("a drained host says of all its routes: take another way, RFC 8326", (t) => {
+  const own = Community(0x0001_0002);
+  const routes = [
+    { prefix: Prefix("10.0.0.1/32"), kind: "workload", localPref: 7, communities: [own] },
+    { prefix: Prefix("10.0.0.0/26"), kind: "block" },
+  ] as const;
+  t.strictSame(drained(routes), [
+    { ...routes[0], localPref: 0, communities: [own, Community(0xffff_0000)] },
+    { ...routes[1], localPref: 0, communities: [Community(0xffff_0000)] },
+  ]);
   t.end();
 });

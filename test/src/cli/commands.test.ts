@@ -108,10 +108,14 @@ t.test("help has examples on every command, and every example parses", async (t)
 t.test("acts", async (t) => {
   t.equal((await tortie("bgp reset 10.0.0.2 --message cable")).code, 0);
   t.equal((await tortie("bgp refresh 10.0.0.2 --direction in")).code, 0);
+  t.match(await tortie("node drain"), { code: 0, stdout: /other ways/ });
+  t.equal((await tortie("node undrain")).code, 0);
   t.equal((await tortie("node stop --cleanup")).code, 0);
   t.strictSame(acts, [
     "reset Mesh_10_0_0_2 cable",
     "refresh Mesh_10_0_0_2 in",
+    "drain true",
+    "drain false",
     "stop shutdown true",
   ]);
 });
