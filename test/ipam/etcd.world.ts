@@ -110,7 +110,11 @@ t.test("programs that are killed in the middle of their work", async (t) => {
   for (let kills = 0; kills < 6; kills++) {
     const index = kills % running.length;
     const lines = linesOf(file).length;
-    while (linesOf(file).length < lines + 20) await sleep(5);
+    const deadline = performance.now() + 60_000;
+    while (linesOf(file).length < lines + 20) {
+      if (performance.now() > deadline) throw new Error(`no work for a minute: ${lines} lines`);
+      await sleep(5);
+    }
     await sleep(random() * 20);
     await killed(running[index]);
     running[index] = start(kills);
@@ -195,7 +199,7 @@ function readBook(lines: readonly string[]) {
 }
 
 async function killed(child: ChildProcess | undefined): Promise<void> {
-  if (child === undefined || child.exitCode !== null) return;
+  if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
   const { promise, resolve } = Promise.withResolvers<void>();
   child.once("exit", () => resolve());
   child.kill("SIGKILL");

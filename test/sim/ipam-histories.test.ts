@@ -1,7 +1,7 @@
 import t from "tap";
 import { runHistories } from "../src/ipam/run-histories.ts";
 
-const HISTORIES = Number(process.env["HISTORIES"] ?? 1500);
+const HISTORIES = Number(process.env["HISTORIES"] ?? 1000);
 
 t.test(
   "thousands of histories of several allocators, with crashes between any two calls",
