@@ -94,13 +94,17 @@ export class TransactionQueue {
     const settings = followed ?? (await readSettings(datastore));
     const planning = { transaction, settings, now: this.#options.now() };
     const planned: Planned[] = [];
+    const again: Job[] = [];
     for (const job of jobs) {
       const isFirst = planned.length === 0;
       const made = await this.#plan(job, planning, { isFirst, isFollowed: followed !== undefined });
-      if (made === undefined) this.#again({ ...job, alone: true });
+      if (made === undefined) again.push({ ...job, alone: true });
       else planned.push(made);
     }
-    if (await transaction.commit()) for (const { settle } of planned) settle();
+    const written = await transaction.commit();
+    // Not before: whoever is told of an error must not be served afterwards.
+    for (const job of again.toReversed()) this.#again(job);
+    if (written) for (const { settle } of planned) settle();
     else for (const { job } of planned.toReversed()) this.#again({ ...job, tries: job.tries + 1 });
   }
 
