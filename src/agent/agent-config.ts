@@ -84,35 +84,43 @@ const listen = z.strictObject({
   addresses: z.array(address).min(1).optional(),
 });
 
-export const agentConfigSchema = z.strictObject({
-  /** Name of this host's Node resource. */
-  nodeName: z
-    .string()
-    .min(1)
-    .max(253)
-    .regex(/^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/, "must be lower-case letters, digits, '-' and '.'"),
-  datastore,
-  apiSocket: absolutePath.default("/run/tortie/tortie.sock"),
-  stateDirectory: absolutePath.default("/var/lib/tortie"),
-  logLevel: z.enum(["debug", "info", "warn", "error"]).default("info"),
-  routeTable: z.int().min(1).max(0xffff_ffff).default(DEFAULT_ROUTE_TABLE),
-  routeProtocol: z
-    .int()
-    .min(1)
-    .max(255)
-    .refine((number) => !FOREIGN_PROTOCOLS.includes(number), {
-      message: "belongs to the kernel or to another routing program",
-    })
-    .default(DEFAULT_ROUTE_PROTOCOL),
-  /** Run in this network namespace ("/run/netns/NAME") instead of the one that tortied was started in. */
-  networkNamespace: absolutePath.optional(),
-  /** Takes the place of what the resources say about listening. */
-  listen: listen.optional(),
-  /** When most of the cluster vanishes from the datastore, take that for meant after this time. Unset: when a person says so. */
-  confirmLossAfterSeconds: z.int().min(60).max(604_800).optional(),
-  /** Without it docker is none of this daemon's business. */
-  docker: docker.optional(),
-});
+export const agentConfigSchema = z
+  .strictObject({
+    /** Name of this host's Node resource. */
+    nodeName: z
+      .string()
+      .min(1)
+      .max(253)
+      .regex(/^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/, "must be lower-case letters, digits, '-' and '.'"),
+    datastore,
+    apiSocket: absolutePath.default("/run/tortie/tortie.sock"),
+    stateDirectory: absolutePath.default("/var/lib/tortie"),
+    logLevel: z.enum(["debug", "info", "warn", "error"]).default("info"),
+    routeTable: z.int().min(1).max(0xffff_ffff).default(DEFAULT_ROUTE_TABLE),
+    routeProtocol: z
+      .int()
+      .min(1)
+      .max(255)
+      .refine((number) => !FOREIGN_PROTOCOLS.includes(number), {
+        message: "belongs to the kernel or to another routing program",
+      })
+      .default(DEFAULT_ROUTE_PROTOCOL),
+    /** Run in this network namespace ("/run/netns/NAME") instead of the one that tortied was started in. */
+    networkNamespace: absolutePath.optional(),
+    /** Takes the place of what the resources say about listening. */
+    listen: listen.optional(),
+    /** When most of the cluster vanishes from the datastore, take that for meant after this time. Unset: when a person says so. */
+    confirmLossAfterSeconds: z.int().min(60).max(604_800).optional(),
+    /** Without it docker is none of this daemon's business. */
+    docker: docker.optional(),
+  })
+  .superRefine((given, context) => {
+    // Docker would look for the proxy, and the kernel for its clients, in the namespace that tortied was started in.
+    if (given.docker === undefined || given.networkNamespace === undefined) return;
+    const message =
+      "cannot be used together with networkNamespace: start tortied in that namespace";
+    context.addIssue({ code: "custom", path: ["docker"], message });
+  });
 
 /** Where the resources are, for people. */
 export function storeLocation({ datastore }: AgentConfig): string {

@@ -23,6 +23,9 @@ export type Environment = {
   readonly defaultDirectory: string;
   /** Colours are not wanted: https://no-color.org. */
   readonly noColor: boolean;
+  /** Where docker's client goes; and whether sudo is what lost it on the way here. */
+  readonly dockerHost: string | undefined;
+  readonly underSudo: boolean;
   readonly editor: string;
   /** Where this user's programs keep what must outlive them. */
   readonly stateHome: string;
@@ -55,6 +58,8 @@ export function readEnvironment(variables: NodeJS.ProcessEnv): Environment {
     },
     configFiles: [CALICOCTL_CONFIG, TORTIED_CONFIG],
     defaultDirectory: DEFAULT_DATASTORE_DIRECTORY,
+    dockerHost: text("DOCKER_HOST"),
+    underSudo: text("SUDO_USER") !== undefined,
     noColor: text("NO_COLOR") !== undefined || text("TERM") === "dumb",
     editor: text("VISUAL") ?? text("EDITOR") ?? "vi",
     stateHome: text("XDG_STATE_HOME") ?? join(text("HOME") ?? "/root", ".local/state"),

@@ -84,26 +84,26 @@ async function networks(t: Test, pair: DockerPair): Promise<void> {
     "docker network create -d calico --ipam-driver calico --subnet 192.168.0.0/16 fixed",
   );
   await one.run(
-    "docker run --name a --network blue --label org.projectcalico.label.role=web -td qperf",
+    "docker run --name aa --network blue --label org.projectcalico.label.role=web -td qperf",
   );
-  await two.run("docker run --name b --network blue -td qperf");
+  await two.run("docker run --name bb --network blue -td qperf");
   const address = (
-    await one.run("docker inspect -f '{{.NetworkSettings.Networks.blue.IPAddress}}' a")
+    await one.run("docker inspect -f '{{.NetworkSettings.Networks.blue.IPAddress}}' aa")
   ).trim();
-  await reaches(t, two, address, "members of one network reach one another across hosts", "b");
-  await one.run("docker run --name c --network fixed --ip 192.168.7.7 -p 7001:80 -td qperf");
-  const stranger = await one.try(`docker exec c ping -c 1 -W 1 ${address}`);
+  await reaches(t, two, address, "members of one network reach one another across hosts", "bb");
+  await one.run("docker run --name cc --network fixed --ip 192.168.7.7 -p 7001:80 -td qperf");
+  const stranger = await one.try(`docker exec cc ping -c 1 -W 1 ${address}`);
   t.not(stranger.code, 0, "members of another network do not");
-  await one.run("docker network connect blue c");
+  await one.run("docker network connect blue cc");
   await waitUntil(
     "the second network works",
-    async () => (await one.try(`docker exec c ping -I eth1 -c 1 -W 1 ${address}`)).code === 0,
+    async () => (await one.try(`docker exec cc ping -I eth1 -c 1 -W 1 ${address}`)).code === 0,
     { deadlineSeconds: 20, whenLate: () => pair.logs() },
   );
   t.pass("a container in two networks");
-  const inside = await one.run("docker exec c ip -4 addr");
+  const inside = await one.run("docker exec cc ip -4 addr");
   t.match(inside, /192\.168\.7\.7\/32[\s\S]*eth1/, "--ip is kept");
-  t.match(await one.run(`${PROXY} port c`), /80\/tcp -> 0\.0\.0\.0:7001/);
+  t.match(await one.run(`${PROXY} port cc`), /80\/tcp -> 0\.0\.0\.0:7001/);
   const labels = await one.run(`${pair.cli} get wep -o yaml`);
   t.match(labels, /role: web/, "labels of the container are its endpoint's");
   for (const [line, why] of [
@@ -116,8 +116,8 @@ async function networks(t: Test, pair: DockerPair): Promise<void> {
   ] as const) {
     t.match(await one.try(line), { stderr: why }, line);
   }
-  await one.run("docker rm -f a c");
-  await two.run("docker rm -f b");
+  await one.run("docker rm -f aa cc");
+  await two.run("docker rm -f bb");
   t.notMatch(await endpoints(pair), /libnetwork/, "nothing is left");
 }
 

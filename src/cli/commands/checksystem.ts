@@ -2,6 +2,7 @@ import { accessSync, constants, existsSync, readFileSync, statSync } from "node:
 import { createServer } from "node:net";
 import { ApiClient, DaemonUnreachable } from "../../api/client.ts";
 import type { CommandContext } from "../command.ts";
+import type { Environment } from "../environment.ts";
 import { ExitCode } from "../exit-code.ts";
 import { formatOutput } from "../output.ts";
 import { formatTable } from "../text-table.ts";
@@ -23,7 +24,12 @@ const BGP_PORT = 179;
 
 /** `tortie node checksystem` */
 export async function checkSystem(context: CommandContext): Promise<number> {
-  const checks = [...systemChecks(readFile), await portCheck(context.socket), rightsCheck()];
+  const checks = [
+    ...systemChecks(readFile),
+    await portCheck(context.socket),
+    rightsCheck(),
+    ...dockerHostChecks(context.environment),
+  ];
   const value = { apiVersion: "tortie/v1", kind: "SystemCheckList", items: checks };
   context.stdout.write(
     await formatOutput(context.output, value, (view) =>
@@ -168,6 +174,19 @@ function rightsCheck(): SystemCheck {
     found: "not root",
     fix: "tortied needs CAP_NET_ADMIN and CAP_NET_RAW",
   };
+}
+
+/** Until people look closely, sudo keeps nothing of DOCKER_HOST, and docker then creates containers past tortie's port. */
+function dockerHostChecks({ dockerHost, underSudo }: Environment): readonly SystemCheck[] {
+  if (!underSudo || dockerHost !== undefined) return [];
+  return [
+    {
+      name: "DOCKER_HOST",
+      result: "warn",
+      found: "not set: sudo drops it, and CALICO_IP is then not seen",
+      fix: "sudo -E docker …, or docker -H localhost:2377 …",
+    },
+  ];
 }
 
 function readFile(path: string): string | undefined {

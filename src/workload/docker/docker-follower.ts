@@ -60,19 +60,28 @@ export async function followDocker(
   }
 }
 
-/** Brings our endpoints in line with the containers that docker has. */
-async function reconcile(options: DockerFollowerOptions): Promise<void> {
-  const { docker, workloads, driver, log } = options;
-  const containers = readContainers(await docker.json("GET", "/containers/json?all=1"));
+/** Takes up the endpoints that an earlier process connected: docker goes on to speak of them. */
+export async function adoptEndpoints({
+  driver,
+  workloads,
+}: Pick<DockerFollowerOptions, "driver" | "workloads">): Promise<void> {
   const listed = (await workloads.list()).map(({ endpoint }) => endpoint);
-  const mine = listed.filter(({ spec }) => spec.orchestrator === FRONT_DOOR_ORCHESTRATOR);
-  const theirs = listed.filter(({ spec }) => spec.orchestrator === LIBNETWORK);
   driver.adopt(
-    [...mine, ...theirs].flatMap((endpoint) => {
+    listed.flatMap((endpoint) => {
       const id = endpoint.metadata.annotations?.[ENDPOINT_ID_ANNOTATION];
       return id === undefined ? [] : [[id, adoptedEndpoint(endpoint)] as const];
     }),
   );
+}
+
+/** Brings our endpoints in line with the containers that docker has. */
+async function reconcile(options: DockerFollowerOptions): Promise<void> {
+  const { docker, workloads, driver, log } = options;
+  await adoptEndpoints(options);
+  const containers = readContainers(await docker.json("GET", "/containers/json?all=1"));
+  const listed = (await workloads.list()).map(({ endpoint }) => endpoint);
+  const mine = listed.filter(({ spec }) => spec.orchestrator === FRONT_DOOR_ORCHESTRATOR);
+  const theirs = listed.filter(({ spec }) => spec.orchestrator === LIBNETWORK);
   const connected = new Set(containers.flatMap(({ endpointIds }) => endpointIds));
   const tokens = new Set(containers.map(({ token }) => token));
   const ids = new Set(containers.map(({ id }) => id));

@@ -2,7 +2,7 @@ import { TOKEN_LABEL } from "./container-request.ts";
 import { inspectedContainer, listedContainers } from "./container-view.ts";
 import { CreateHook } from "./create-hook.ts";
 import { DockerClient } from "./docker-client.ts";
-import { followDocker } from "./docker-follower.ts";
+import { adoptEndpoints, followDocker } from "./docker-follower.ts";
 import type { DockerLog } from "./docker-log.ts";
 import { DockerProxy } from "./docker-proxy.ts";
 import { FrontDoorEndpoints, type FrontDoorOptions } from "./front-door-endpoints.ts";
@@ -63,7 +63,9 @@ export class DockerFrontDoor {
       },
       log,
     });
-    const hooks = proxyHooks({ docker, driver, create, frontDoor });
+    // Whoever asks right after a restart shall not be told less than before it.
+    const adopted = adoptEndpoints({ driver, workloads: options.workloads }).catch(() => undefined);
+    const hooks = proxyHooks({ docker, driver, create, frontDoor, adopted });
     let proxy: DockerProxy | undefined;
     try {
       if (proxyPort !== undefined) {
@@ -91,13 +93,20 @@ function proxyHooks(parts: {
   readonly driver: NetworkDriver;
   readonly create: CreateHook;
   readonly frontDoor: FrontDoorEndpoints;
+  readonly adopted: Promise<void>;
 }): ProxyHooks {
-  const { docker, driver, create, frontDoor } = parts;
+  const { docker, driver, create, frontDoor, adopted } = parts;
   const portsOf = (endpointId: string) => driver.portsOf(endpointId);
   return {
     prepareCreate: (request) => create.prepare(request),
-    inspected: async (container) => inspectedContainer(container, portsOf),
-    listed: async (containers) => listedContainers(containers, portsOf),
+    inspected: async (container) => {
+      await adopted;
+      return inspectedContainer(container, portsOf);
+    },
+    listed: async (containers) => {
+      await adopted;
+      return listedContainers(containers, portsOf);
+    },
     remove: async (container, forward) => {
       // Asked before docker forgets it; released before the answer, so that the address can be used again at once.
       const token = await tokenOf(docker, container);

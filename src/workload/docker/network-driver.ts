@@ -6,6 +6,7 @@
 import { randomBytes } from "node:crypto";
 import { type IpAddress, ipVersion, parseIpAddress } from "../../../protocol/types/ip-address.ts";
 import { addressesOfNetworks, networkOf } from "../workload-addresses.ts";
+import { gatewaysFor } from "../workload-gateways.ts";
 import type { ConnectedWorkload, WorkloadPort } from "../workload-request.ts";
 import { DRIVER_OPTION, TOKEN_LABEL } from "./container-request.ts";
 import type { DockerClient } from "./docker-client.ts";
@@ -296,7 +297,7 @@ export function adoptedEndpoint(listed: ConnectedWorkload["endpoint"]): Endpoint
     connected: {
       endpoint: listed,
       addresses,
-      gateways: [],
+      gateways: gatewaysFor(addresses),
       hostInterface: listed.spec.interfaceName ?? "",
       mtu: 0,
     },
