@@ -16,10 +16,12 @@ const root = join(import.meta.dirname, "..");
 const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
   version: string;
 };
-/** What the API answers is declared here, and in files of their own for features that came later. */
-const types = readdirSync(join(root, "src/api"))
+/** What the API answers is declared in src/api, some of it by types of other folders. */
+const reports = readdirSync(join(root, "src/api"))
   .filter((name) => name === "api-types.ts" || name.endsWith("-report.ts"))
-  .map((name) => readFileSync(join(root, "src/api", name), "utf8"))
+  .map((name) => join(root, "src/api", name));
+const types = withImports(reports)
+  .map((file) => readFileSync(file, "utf8"))
   .join("\n");
 
 const pages = new Map<string, string>([
@@ -70,4 +72,20 @@ function filesOf(folder: string): readonly string[] {
   } catch {
     return [];
   }
+}
+
+/** The files, after all that they import: where two types have one name, the API's own counts. */
+function withImports(files: readonly string[]): readonly string[] {
+  const found = new Set<string>();
+  const visit = (file: string) => {
+    if (found.has(file)) return;
+    found.add(file);
+    for (const [, path = ""] of readFileSync(file, "utf8").matchAll(
+      /^(?:import|}) .*from "(\..*)";$/gm,
+    )) {
+      visit(join(dirname(file), path));
+    }
+  };
+  for (const file of files) visit(file);
+  return [...found].toSorted((a, b) => Number(files.includes(a)) - Number(files.includes(b)));
 }

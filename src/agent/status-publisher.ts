@@ -12,6 +12,8 @@ import type { EventLog } from "./event-log.ts";
 const LOOK_MILLISECONDS = 5_000;
 /** News are told at once, but not more often than this: every write is heard by every node. */
 const SHORTEST_MILLISECONDS = 10_000;
+/** A daemon that has run for so long is one that stays. */
+const SETTLED_MILLISECONDS = 30_000;
 /** Of the object that a node makes for itself: without news it says so often that it lives. */
 const OWN_PERIOD_SECONDS = 600;
 
@@ -64,7 +66,7 @@ export class StatusPublisher {
     this.#isBusy = true;
     try {
       const requests = this.#requests();
-      if (requests.length === 0 && this.#options.makesOwn) await this.#makeOwn();
+      if (requests.length === 0 && this.#mayMakeOwn()) await this.#makeOwn();
       for (const request of requests) await this.#tell(request);
     } catch (error) {
       this.#options.log.log("debug", "status.failed", { error: (error as Error).message });
@@ -77,6 +79,12 @@ export class StatusPublisher {
     return ([...this.#options.resources()] as readonly Request[]).filter(
       ({ kind, spec }) => kind === "CalicoNodeStatus" && spec.node === this.#options.nodeName,
     );
+  }
+
+  /** A daemon that is tried out for a moment leaves nothing in the cluster. */
+  #mayMakeOwn(): boolean {
+    const { makesOwn, startedAt } = this.#options;
+    return makesOwn && this.#now() - startedAt.getTime() >= SETTLED_MILLISECONDS;
   }
 
   async #makeOwn(): Promise<void> {

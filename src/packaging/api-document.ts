@@ -44,6 +44,7 @@ const DESCRIPTIONS: { readonly [methodAndPath: string]: Description } = {
     answer: "EventList",
     query: ["limit", "peer"],
   },
+  "GET /v1/rules": { summary: "Policy and NAT as the kernel has them", answer: "RulesReport" },
   "GET /v1/workloads": { summary: "Workloads of this host", answer: "WorkloadList" },
   "GET /v1/tunnels": {
     summary: "Tunnels of this host, and who is behind them",
@@ -77,7 +78,8 @@ export function apiDocument(options: {
   readonly types: string;
   readonly version: string;
 }): object {
-  const schemas = schemasOfTypes(options.types);
+  const answers = options.endpoints.flatMap((each) => DESCRIPTIONS[nameOf(each)]?.answer ?? []);
+  const schemas = schemasOfTypes(options.types, [...answers, "ErrorReport", "StopRequest"]);
   const paths = new Map<string, Record<string, object>>();
   for (const endpoint of options.endpoints) {
     const path = endpoint.path.replaceAll(/:(\w+)/g, "{$1}");

@@ -6,20 +6,31 @@
 
 export type Schema = { readonly [keyword: string]: unknown };
 
-/** Schemas by the names of the types; a generic type has none of its own. */
-export function schemasOfTypes(source: string): { readonly [name: string]: Schema } {
+/** Schemas by the names of the types: of those named, and of all that they mention; of all, if none is named. */
+export function schemasOfTypes(
+  source: string,
+  wanted?: readonly string[],
+): { readonly [name: string]: Schema } {
   const reader = new Reader(tokens(source));
-  const constants = constantsOf(source);
   const types = new Map<string, Declaration>();
   while (!reader.atEnd) {
     const declaration = reader.declaration();
     if (declaration !== undefined) types.set(declaration.name, declaration);
   }
-  const context: Context = { types, constants, bound: new Map() };
-  const plain = [...types.values()].filter(({ parameters }) => parameters.length === 0);
-  return Object.fromEntries(
-    plain.map(({ name, comment, type }) => [name, described(schemaOf(type, context), comment)]),
-  );
+  const context: Context = { types, constants: constantsOf(source), bound: new Map() };
+  const schemas = new Map<string, Schema>();
+  const names = wanted ?? [...types.keys()];
+  for (const queue = [...names]; queue.length > 0; ) {
+    const declaration = types.get(queue.pop() ?? "");
+    if (declaration === undefined || schemas.has(declaration.name)) continue;
+    if (declaration.parameters.length > 0) continue;
+    const schema = described(schemaOf(declaration.type, context), declaration.comment);
+    schemas.set(declaration.name, schema);
+    const mentioned = JSON.stringify(schema).matchAll(/#\/components\/schemas\/(\w+)/g);
+    for (const [, name = ""] of mentioned) queue.push(name);
+  }
+  const inOrder = [...types.keys()].filter((name) => schemas.has(name));
+  return Object.fromEntries(inOrder.map((name) => [name, schemas.get(name) ?? {}]));
 }
 
 type Declaration = {
@@ -32,6 +43,9 @@ type Declaration = {
 type Type =
   | { readonly type: "object"; readonly fields: readonly Field[]; readonly rest?: Type }
   | { readonly type: "union"; readonly members: readonly Type[] }
+  | { readonly type: "all"; readonly members: readonly Type[] }
+  /** Written in a way that is not known here; an error only where an answer holds it. */
+  | { readonly type: "unreadable"; readonly why: string }
   | { readonly type: "list"; readonly item: Type }
   | { readonly type: "literal"; readonly value: string | boolean }
   | { readonly type: "constant"; readonly name: string }
@@ -64,6 +78,10 @@ function schemaOf(type: Type, context: Context): Schema {
       return objectSchema(type, context);
     case "union":
       return unionSchema(type.members, context);
+    case "all":
+      return { allOf: type.members.map((member) => schemaOf(member, context)) };
+    case "unreadable":
+      throw new Error(type.why);
     case "list":
       return { type: "array", items: schemaOf(type.item, context) };
     case "literal":
@@ -128,7 +146,7 @@ function constantsOf(source: string): ReadonlyMap<string, string> {
 }
 
 const TOKEN =
-  /\/\*\*([\s\S]*?)\*\/|\/\*[\s\S]*?\*\/|\/\/[^\n]*|"([^"]*)"|[A-Za-z_]\w*|[{}[\]<>()|:;,=?]|\.\.\.|\S/g;
+  /\/\*\*([\s\S]*?)\*\/|\/\*[\s\S]*?\*\/|\/\/[^\n]*|"([^"]*)"|[A-Za-z_]\w*|[{}[\]<>()|&:;,=?]|\.\.\.|\S/g;
 
 type Token = { readonly text: string; readonly comment?: string };
 
@@ -165,11 +183,16 @@ class Reader {
     const comment = this.#comment();
     if (this.#take("export") && this.#take("type")) {
       const name = this.#next();
-      const parameters = this.#parameters();
-      this.#need("=");
-      const type = this.#type();
-      this.#need(";");
-      return { name, parameters, comment, type };
+      try {
+        const parameters = this.#parameters();
+        this.#need("=");
+        const type = this.#type();
+        this.#need(";");
+        return { name, parameters, comment, type };
+      } catch (error) {
+        const type = { type: "unreadable", why: (error as Error).message } as const;
+        return { name, parameters: [], comment, type };
+      }
     }
     do this.#at++;
     while (!this.atEnd && !this.#isDeclaration());
@@ -195,10 +218,17 @@ class Reader {
   #type(): Type {
     this.#comment();
     this.#take("|");
-    const members = [this.#member()];
-    for (this.#comment(); this.#take("|"); this.#comment()) members.push(this.#member());
+    const members = [this.#intersection()];
+    for (this.#comment(); this.#take("|"); this.#comment()) members.push(this.#intersection());
     const [only] = members;
     return only !== undefined && members.length === 1 ? only : { type: "union", members };
+  }
+
+  #intersection(): Type {
+    const members = [this.#member()];
+    while (this.#take("&")) members.push(this.#member());
+    const [only] = members;
+    return only !== undefined && members.length === 1 ? only : { type: "all", members };
   }
 
   #member(): Type {

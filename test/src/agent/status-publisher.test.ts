@@ -8,7 +8,7 @@ import type { Resource } from "../../../src/resources/resource.ts";
 const KEY = { kind: "CalicoNodeStatus", name: "h1" };
 
 function publisher(datastore: MemoryDatastore, options: { makesOwn: boolean }) {
-  let now = Date.parse("2026-11-24T08:00:00Z");
+  let now = Date.parse("2026-11-24T07:59:30Z");
   let state = "Established";
   let resources: readonly Resource[] = [];
   const peers = () =>
@@ -53,6 +53,8 @@ t.test(
   "a node tells its sessions in an object of its own: at once, on news, and now and then",
   async (t) => {
     const host = publisher(new MemoryDatastore(), { makesOwn: true });
+    t.equal(await host.look(), undefined, "not before the daemon has run for a while");
+    host.pass(30);
     t.match(await host.look(), { spec: { node: "h1", updatePeriodSeconds: 600 } }, "made");
     t.match((await host.look())?.status, {
       lastUpdated: "2026-11-24T08:00:00.000Z",
