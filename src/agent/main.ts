@@ -1,3 +1,4 @@
+import { nameSourcesInStacks } from "../lib/source-positions.ts";
 import { version } from "../lib/version.ts";
 import { formatValidationError, summarizeValidation } from "../resources/validation-error.ts";
 import { Agent, type AgentEnd } from "./agent.ts";
@@ -89,4 +90,5 @@ function leave(text: string, code: number): never {
   process.exit(code);
 }
 
+nameSourcesInStacks();
 await main(process.argv.slice(2));

@@ -1,4 +1,5 @@
 import { parentPort } from "node:worker_threads";
+import { nameSourcesInStacks } from "../lib/source-positions.ts";
 import { inSpareTime } from "../lib/spare-time.ts";
 import { Dataplane } from "./dataplane.ts";
 import { RouteRehearsal } from "./route-rehearsal.ts";
@@ -10,6 +11,7 @@ import type { FromRouteWorker, ToRouteWorker } from "./route-worker-messages.ts"
  */
 if (parentPort === null) throw new Error("the route worker runs as a worker thread");
 const port = parentPort;
+nameSourcesInStacks();
 let dataplane: Dataplane | undefined;
 let endRehearsal: (() => void) | undefined;
 
