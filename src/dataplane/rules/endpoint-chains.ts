@@ -39,28 +39,47 @@ export function renderEndpointChains(
   const chains = new ChainBuilder();
   const profiles = new Map(policy.profiles.map((profile) => [profile.name, profile]));
   const maps = { from: [] as NftElement[], to: [] as NftElement[] };
+  // Endpoints are many and lists of profiles few.
+  const rendered = new Map<string, EndpointChains>();
   for (const endpoint of policy.endpoints) {
+    const list = JSON.stringify(endpoint.profiles);
     const asked = endpoint.profiles.flatMap((name) => profiles.get(name) ?? []);
+    const pair = rendered.get(list) ?? endpointChains(asked, { family, policy, chains, sets });
+    rendered.set(list, pair);
     const key = interfaceKey(endpoint.interface);
-    const fromChain = chains.add("from", [
-      stateRule(),
-      ...encapsulationRules(family, policy),
-      ...profileRules("egress", { family, asked, chains, sets }),
-      rule("no profile allows it", ...COUNTED_DROP),
-    ]);
-    const toChain = chains.add("to", [
-      stateRule(),
-      publishedRule(),
-      ...profileRules("ingress", { family, asked, chains, sets }),
-      rule("no profile allows it", ...COUNTED_DROP),
-    ]);
-    maps.from.push({ key, data: { type: "goto", chain: fromChain } });
-    maps.to.push({ key, data: { type: "goto", chain: toChain } });
+    maps.from.push({ key, data: { type: "goto", chain: pair.from } });
+    maps.to.push({ key, data: { type: "goto", chain: pair.to } });
   }
   sets.add(connectionStates());
   sets.add({ name: FROM_WORKLOAD, key: ["iifname"], data: "verdict", elements: maps.from });
   sets.add({ name: TO_WORKLOAD, key: ["oifname"], data: "verdict", elements: maps.to });
   return chains.chains;
+}
+
+type EndpointChains = { readonly from: string; readonly to: string };
+
+type ChainContext = {
+  readonly family: NftFamily;
+  readonly policy: HostPolicy;
+  readonly chains: ChainBuilder;
+  readonly sets: SetBuilder;
+};
+
+function endpointChains(asked: readonly ProfilePolicy[], context: ChainContext): EndpointChains {
+  const { family, policy, chains } = context;
+  const from = chains.add("from", [
+    stateRule(),
+    ...encapsulationRules(family, policy),
+    ...profileRules("egress", asked, context),
+    rule("no profile allows it", ...COUNTED_DROP),
+  ]);
+  const to = chains.add("to", [
+    stateRule(),
+    publishedRule(),
+    ...profileRules("ingress", asked, context),
+    rule("no profile allows it", ...COUNTED_DROP),
+  ]);
+  return { from, to };
 }
 
 /** Interfaces of endpoints that no prefix of the configuration covers. */
@@ -94,14 +113,9 @@ function plain(rule: NftRule): unknown {
 
 function profileRules(
   direction: "ingress" | "egress",
-  context: {
-    readonly family: NftFamily;
-    readonly asked: readonly ProfilePolicy[];
-    readonly chains: ChainBuilder;
-    readonly sets: SetBuilder;
-  },
+  asked: readonly ProfilePolicy[],
+  { family, chains, sets }: ChainContext,
 ): readonly NftRule[] {
-  const { family, asked, chains, sets } = context;
   return asked.flatMap((profile) => {
     const rules = renderPolicyRules(family, profile[direction], sets);
     if (rules.length === 0) return [];

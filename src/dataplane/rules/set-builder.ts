@@ -14,6 +14,8 @@ export class SetBuilder {
   readonly #family: NftFamily;
   readonly #sets = new Map<string, NftSet>();
   readonly #members: ReadonlyMap<string, AddressSet>;
+  /** Names by id of the selector: several rules may ask for one. */
+  readonly #memberSets = new Map<string, string>();
 
   constructor(family: NftFamily, members: readonly AddressSet[]) {
     this.#family = family;
@@ -50,6 +52,12 @@ export class SetBuilder {
 
   /** What the selector of this id selects; single addresses are looked up by hash. */
   members(id: string): string {
+    const known = this.#memberSets.get(id) ?? this.#memberSet(id);
+    this.#memberSets.set(id, known);
+    return known;
+  }
+
+  #memberSet(id: string): string {
     const members = this.ofFamily(this.#members.get(id)?.members ?? []);
     const bits = this.#family === "ip" ? 32 : 128;
     if (members.some((prefix) => prefixLength(prefix) < bits)) {

@@ -32,6 +32,7 @@ export class TableTransaction {
   /** What each message does, for its refusal. */
   readonly #what: string[] = [];
   #setId = 0;
+  #changes = 0;
 
   constructor() {
     this.#boundary(NFT_MESSAGE.batchBegin);
@@ -39,7 +40,7 @@ export class TableTransaction {
 
   /** So many changes. */
   get size(): number {
-    return this.#what.length - 1;
+    return this.#changes;
   }
 
   /** Adds what makes `actual` the desired table, and nothing else. */
@@ -259,6 +260,7 @@ export class TableTransaction {
     write: (writer: NetlinkWriter) => void,
     flags = 0,
   ): void {
+    this.#changes++;
     this.#what.push(what);
     this.#writer.begin(type, FLAG.request | FLAG.create | flags, this.#what.length);
     this.#writer.u32(family);
