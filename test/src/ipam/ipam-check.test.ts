@@ -4,6 +4,7 @@ import { join } from "node:path";
 import t, { type Test } from "tap";
 import { IpAddress } from "../../../protocol/types/ip-address.ts";
 import { IpamAudit } from "../../../src/agent/ipam-audit.ts";
+import { ApiServer } from "../../../src/api/api-server.ts";
 import { ipamFamilies } from "../../../src/api/ipam-metrics.ts";
 import { formatOpenMetrics } from "../../../src/api/openmetrics.ts";
 import { DirectoryDatastore } from "../../../src/datastore/directory/directory-datastore.ts";
@@ -13,6 +14,7 @@ import { Ipam } from "../../../src/ipam/ipam.ts";
 import { checkIpam } from "../../../src/ipam/ipam-check.ts";
 import { repairFinding } from "../../../src/ipam/ipam-repair.ts";
 import { readUsage } from "../../../src/ipam/usage.ts";
+import { fakeApiSource } from "../../support/fake-api-source.ts";
 import { runCli } from "../../support/run-cli.ts";
 import { addressesOf, cluster, object, outcome, pool } from "./ipam-support.ts";
 
@@ -289,6 +291,26 @@ t.test("a report releases what it confirmed, and what is a leak still", async (t
   t.equal(await ipam.ownerOf(IpAddress(one)), undefined);
   t.match(await ipam.ownerOf(IpAddress(two)), { handle: "two" });
   t.match(await tortie(`ipam release --from-report ${join(directory, "pool.yaml")}`), { code: 3 });
+});
+
+t.test("what the daemon's audit has found, and its repair", async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), "tortie-ipam-"));
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+  const acts: string[] = [];
+  const path = join(folder, "tortie.sock");
+  const api = await ApiServer.start({ path, source: fakeApiSource(acts), onError: () => {} });
+  t.teardown(() => api.close());
+  const tortie = (line: string) => runCli(line, { env: { TORTIE_SOCKET: path } });
+  t.match(await tortie("ipam check --audit"), {
+    code: 1,
+    stdout:
+      /blocks 2 {2}allocations 12 {2}in use 11\n confirmed for .*: 192\.168\.0\.17 is allocated/,
+  });
+  t.match(JSON.parse((await tortie("ipam check --audit -o json")).stdout), { kind: "IPAMAudit" });
+  t.match(await tortie("ipam check --audit --repair apply"), {
+    stderr: /^repaired: 192\.168\.0\.17/,
+  });
+  t.strictSame(acts, ["repair IPAM"]);
 });
 
 function startDirectory(t: Test) {
