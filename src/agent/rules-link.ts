@@ -31,7 +31,10 @@ export class RulesLink {
         ...(networkNamespace !== undefined && { networkNamespace }),
       },
       onMessage: (message) => this.#onMessage(message),
-      onCrash: (error) => log.log("error", "rules.crashed", { error: error.stack }),
+      onCrash: (error) => {
+        this.#status = { ...this.#status, state: "refused", refused: error.message };
+        log.log("error", "rules.crashed", { error: error.stack });
+      },
     });
   }
 

@@ -90,7 +90,7 @@ function deriveOutgoing(
 
 /** iptables' notation: a final "+" stands for any end. */
 function outputFilter(written: string | undefined): string | undefined {
-  if (!written || !/^[^\s/]{1,15}$/.test(written)) return undefined;
+  if (!written || !/^[!-.0-~]{1,15}$/.test(written)) return undefined;
   return written.endsWith("+") ? `${written.slice(0, -1)}*` : written;
 }
 

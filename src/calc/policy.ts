@@ -43,7 +43,7 @@ export function derivePolicy(cluster: Cluster, { workloads, felix }: PolicyInput
     }),
   );
   const inUse = derivation.group("profiles in use", [endpoints], ({ endpoint }) =>
-    endpoint.profiles.map((name) => [name, name] as const),
+    (endpoint?.profiles ?? []).map((name) => [name, name] as const),
   );
   const profiles = derivation.table("profiles", inUse, (_users, name, read) => {
     const written = name === ALLOW_ALL_PROFILE ? ALLOW_ALL : read.at(resources.Profile, name)?.spec;
@@ -59,9 +59,9 @@ export function derivePolicy(cluster: Cluster, { workloads, felix }: PolicyInput
   const policy = derivation.value("policy", (read): HostPolicy => {
     const { interfacePrefix, defaultEndpointToHostAction = "Drop" } = read.value(felix);
     return {
-      interfacePrefixes: (interfacePrefix || DEFAULTS.interfacePrefix).split(","),
+      interfacePrefixes: prefixesOf(interfacePrefix),
       endpointToHost: /^drop$/i.test(defaultEndpointToHostAction) ? "drop" : "accept",
-      endpoints: read.value(here).map(({ endpoint }) => endpoint),
+      endpoints: read.value(here).flatMap(({ endpoint }) => endpoint ?? []),
       profiles: read.value(listed).map(({ policy }) => policy),
       sets: read.value(sets),
       tunnels: read.value(tunnels),
@@ -75,8 +75,21 @@ const ALLOW_ALL: ResourceOf<"Profile">["spec"] = {
   egress: [{ action: "Allow" }],
 };
 
+/** IFNAMSIZ less the final zero: a name that has more octets can be no interface's. */
+const INTERFACE_OCTETS = 15;
+
+function fitsInterface(name: string): boolean {
+  return new TextEncoder().encode(name).length <= INTERFACE_OCTETS;
+}
+
+function prefixesOf(written: string | undefined): readonly string[] {
+  const prefixes = (written ?? "").split(",").filter((each) => each !== "" && fitsInterface(each));
+  return prefixes.length > 0 ? prefixes : [DEFAULTS.interfacePrefix];
+}
+
 type PolicedEndpoint = {
-  readonly endpoint: EndpointPolicy;
+  /** Absent for what cannot be an interface: it is no reason to police the others less. */
+  readonly endpoint?: EndpointPolicy;
   readonly problems: readonly HostStateProblem[];
 };
 
@@ -89,6 +102,10 @@ function endpointPolicy(
   },
 ): PolicedEndpoint {
   const resource = `WorkloadEndpoint/${key}`;
+  if (!fitsInterface(given.interface)) {
+    const message = `${given.interface} has more than ${INTERFACE_OCTETS} octets: no interface can be called so`;
+    return { problems: [{ resource, message }] };
+  }
   const messages = given.profiles
     .filter((name) => !given.isKnown(name))
     .map((name) => `profile ${name} does not exist: it allows nothing`);

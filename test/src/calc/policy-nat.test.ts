@@ -156,6 +156,23 @@ t.test("settings of policy: the node's own come before everyone's", (t) => {
   t.end();
 });
 
+t.test("what can be no interface is left out, and the others are policed", (t) => {
+  const { policy, problems } = stateOf(
+    "a",
+    nodeV4("a"),
+    resource("FelixConfiguration", "default", { interfacePrefix: "üüüüüüüü" }),
+    workload("one", { interfaceName: "üüüüüüüü" }),
+    workload("two", {}),
+  );
+  t.same(policy.interfacePrefixes, ["cali"]);
+  t.same(
+    policy.endpoints.map((endpoint) => endpoint.interface),
+    ["cali-two"],
+  );
+  t.match(problems[0]?.message, /more than 15 octets/);
+  t.end();
+});
+
 t.test("out of pools with natOutgoing, to what lies in no pool", (t) => {
   const outgoing = (...felix: readonly AnyResource[]) =>
     stateOf(
