@@ -5,11 +5,16 @@ import { ExitCode } from "../exit-code.ts";
 import { formatOutput } from "../output.ts";
 import { formatPairs } from "../text-table.ts";
 
+/** The API's version, and how many minor versions this program and a daemon may lie apart. */
+const API = "v1";
+const MOST_MINORS_APART = 1;
+
 /** `tortie version` */
 export async function versionCommand(context: CommandContext): Promise<number> {
   const client = version();
   const daemon = await daemonVersion(context.socket);
-  const value = { client, ...(daemon !== undefined && { daemon }) };
+  const skew = daemon === undefined ? undefined : skewOf(client, daemon);
+  const value = { client, api: [API], ...(daemon !== undefined && { daemon, skew }) };
   const text = await formatOutput(context.output, value, () =>
     formatPairs([
       ["tortie", client],
@@ -17,7 +22,20 @@ export async function versionCommand(context: CommandContext): Promise<number> {
     ]),
   );
   context.stdout.write(text);
+  if (skew === "too-far") {
+    context.stderr.write(
+      "warning: program and daemon are more than one minor version apart; their API may differ\n",
+    );
+  }
   return ExitCode.done;
+}
+
+/** Fields are only ever added within a major version, and a program knows those of one minor before and after its own. */
+export function skewOf(client: string, daemon: string): "ok" | "too-far" {
+  const [clientMajor, clientMinor = 0] = client.split(".").map(Number);
+  const [daemonMajor, daemonMinor = 0] = daemon.split(".").map(Number);
+  const near = Math.abs(clientMinor - daemonMinor) <= MOST_MINORS_APART;
+  return clientMajor === daemonMajor && near ? "ok" : "too-far";
 }
 
 /** No daemon is no error here. */

@@ -5,6 +5,7 @@ import t from "tap";
 import { ApiServer } from "../../../src/api/api-server.ts";
 import { systemChecks } from "../../../src/cli/commands/checksystem.ts";
 import { interfaceOfDefaultRoute, judge } from "../../../src/cli/commands/detect-ip.ts";
+import { skewOf } from "../../../src/cli/commands/version.ts";
 import { fakeApiSource } from "../../support/fake-api-source.ts";
 import { runCli } from "../../support/run-cli.ts";
 
@@ -218,3 +219,42 @@ t.test("checksystem: what is found, and what to do", (t) => {
   );
   t.end();
 });
+
+t.test(
+  "program and daemon may be one minor version apart, and newer fields are passed on",
+  async (t) => {
+    const rows: [string, string, string][] = [
+      ["0.1.0", "0.1.9", "ok"],
+      ["0.1.0", "0.2.0", "ok"],
+      ["0.3.0", "0.2.5", "ok"],
+      ["0.1.0", "0.3.0", "too-far"],
+      ["0.1.0", "1.1.0", "too-far"],
+    ];
+    for (const [client, daemon, skew] of rows)
+      t.equal(skewOf(client, daemon), skew, `${client} ${daemon}`);
+    const folder = mkdtempSync(join(tmpdir(), "tortie-newer-"));
+    const socket = join(folder, "tortie.sock");
+    const fake = fakeApiSource();
+    // A daemon of the next minor version, with a field and a health that this program has never heard of.
+    const newer = () => ({
+      ...fake.status(),
+      version: "0.2.0",
+      health: "sleepy",
+      novelty: { a: 1 },
+    });
+    const source = { ...fake, status: newer as never };
+    const api = await ApiServer.start({ path: socket, source, onError: () => {} });
+    t.teardown(async () => {
+      await api.close();
+      rmSync(folder, { recursive: true, force: true });
+    });
+    const env = { TORTIE_SOCKET: socket };
+    t.match(await runCli("status", { env }), { code: 0, stdout: /Health +sleepy/ });
+    t.match(JSON.parse((await runCli("status -o json", { env })).stdout), { novelty: { a: 1 } });
+    t.match(JSON.parse((await runCli("version -o json", { env })).stdout), {
+      daemon: "0.2.0",
+      api: ["v1"],
+      skew: "ok",
+    });
+  },
+);
