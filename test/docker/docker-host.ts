@@ -93,7 +93,8 @@ export class DockerHost {
         if (ended !== undefined) throw new Error(`it ended with ${ended}`);
         return (await this.try("docker version")).code === 0;
       },
-      { deadlineSeconds: 30, whenLate: () => this.logTail("dockerd") },
+      // With containers to start it waits for their driver first.
+      { deadlineSeconds: 90, whenLate: () => this.logTail("dockerd") },
     );
   }
 

@@ -31,7 +31,8 @@ export const TOKEN = /^[0-9a-f]{32}$/;
 export type StartingContainer = {
   readonly token: string;
   readonly endpointId: string;
-  readonly containerId: string | undefined;
+  /** Asked once in the container's life: the endpoint keeps it. */
+  readonly findContainerId: () => Promise<string | undefined>;
   readonly peerName: string;
   readonly mac: string | undefined;
   /** As docker kept them for the container. */
@@ -84,8 +85,10 @@ export class FrontDoorEndpoints {
 
   /** Connects a container that docker starts, with the profiles that its endpoint has by now. */
   async connect(starting: StartingContainer): Promise<ConnectedWorkload> {
-    const { token, endpointId, containerId, peerName, mac, driverOptions } = starting;
+    const { token, endpointId, findContainerId, peerName, mac, driverOptions } = starting;
     const stored = await this.#stored(token);
+    const containerId =
+      stored?.spec.containerID ?? (await findContainerId().catch(() => undefined));
     const addresses =
       stored === undefined
         ? words(driverOptions[DRIVER_OPTION.addresses]).flatMap(

@@ -19,6 +19,7 @@ import {
   TOKEN,
 } from "./front-door-endpoints.ts";
 import { ADDRESS_SPACES } from "./ipam-driver.ts";
+import { networkProfile } from "./network-profile.ts";
 import type { PluginCall, PluginMethods } from "./plugin-server.ts";
 import {
   assignHostPorts,
@@ -40,6 +41,8 @@ export const LIBNETWORK = "libnetwork";
 
 /** The address space of docker's "null" IPAM driver, which gives no addresses: the proxy's network has it. */
 const NULL_SPACE = "null";
+/** A container's id is good to have, but nothing to wait for. */
+const CONTAINER_MILLISECONDS = 2_000;
 const PORT_MAP = "com.docker.network.portmap";
 
 /** What is known of an endpoint that docker asked for. */
@@ -57,7 +60,6 @@ export class NetworkDriver {
   readonly #connecting = new Set<string>();
   /** Host ports that are about to be stored: two containers at once must not get the same. */
   readonly #reserved = new Map<string, readonly UsedPort[]>();
-  readonly #networkNames = new Map<string, string>();
   /** Docker's namespace file of each endpoint that has joined a container. */
   readonly #sandboxes = new Map<string, string>();
 
@@ -143,7 +145,7 @@ export class NetworkDriver {
     return this.#options.frontDoor.connect({
       token,
       endpointId: id,
-      containerId: await this.#containerOf(token),
+      findContainerId: () => this.#containerOf(token),
       peerName: peerName(id),
       mac: given.mac ?? newMac(),
       driverOptions: options,
@@ -162,7 +164,7 @@ export class NetworkDriver {
           "make one of your own with 'docker network create -d tortie --ipam-driver tortie NAME'",
       );
     }
-    const profile = await this.#options.frontDoor.ensureProfile(await this.#networkName(networkId));
+    const profile = await networkProfile(networkId, this.#options);
     return this.#options.workloads.add({
       ...libnetworkIdentity(id),
       attachment: { type: "pair", peerName: peerName(id) },
@@ -265,22 +267,15 @@ export class NetworkDriver {
     return endpoint;
   }
 
+  /** Docker that is starting does not answer before we have. */
   async #containerOf(token: string): Promise<string | undefined> {
     const filters = JSON.stringify({ label: [`${TOKEN_LABEL}=${token}`] });
     const path = `/containers/json?all=1&filters=${encodeURIComponent(filters)}`;
-    const found = await this.#options.docker.json("GET", path);
+    const milliseconds = CONTAINER_MILLISECONDS;
+    const answer = await this.#options.docker.exchange({ method: "GET", path, milliseconds });
+    const found: unknown = JSON.parse(answer.body.toString("utf8"));
     const [container] = Array.isArray(found) ? found : [];
     return typeof container?.Id === "string" ? container.Id : undefined;
-  }
-
-  async #networkName(networkId: string): Promise<string> {
-    const known = this.#networkNames.get(networkId);
-    if (known !== undefined) return known;
-    const network = await this.#options.docker.json("GET", `/networks/${networkId}`);
-    const name = (network as { readonly Name?: unknown } | undefined)?.Name;
-    if (typeof name !== "string") throw new Error(`docker knows no network ${networkId}`);
-    this.#networkNames.set(networkId, name);
-    return name;
   }
 }
 
