@@ -83,6 +83,26 @@ export const BGP_ROWS: readonly Command[] = [
     load: async () => (await import("../commands/bgp-topology.ts")).bgpTopology,
   },
   {
+    path: ["bgp", "plan-rr"],
+    summary: "From a mesh to route reflectors and back, make before break: the steps that are left",
+    options: [
+      { flags: "--reflectors <nodes>", description: "the nodes that shall reflect, with commas" },
+      { flags: "--cluster-id <id>", description: "that the reflectors share (default: 244.0.0.1)" },
+      { flags: "--to-mesh", description: "the way back" },
+      { flags: "--apply", description: "take the first step, and say what to wait for" },
+      { flags: "--dry-run", description: "with --apply: say what the step would do, and stop" },
+    ],
+    datastore: true,
+    examples: [
+      { command: "bgp plan-rr --reflectors host-1,host-2", does: "the plan" },
+      {
+        command: "bgp plan-rr --reflectors host-1,host-2 --apply",
+        does: "one step; again for the next",
+      },
+    ],
+    load: async () => (await import("../commands/bgp-plan-rr.ts")).bgpPlanRr,
+  },
+  {
     path: ["bgp", "reset"],
     summary: "Ends a session with a Cease; it comes up again by itself (root or group tortie)",
     arguments: [peerArgument()],

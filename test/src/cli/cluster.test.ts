@@ -258,3 +258,27 @@ t.test(
     });
   },
 );
+
+t.test(
+  "plan-rr: shows the steps, takes one at a time, and is done when none is left",
+  async (t) => {
+    const env = cluster(node("h1", 1) + node("h2", 2) + node("h3", 3) + node("h4", 4));
+    const line = "bgp plan-rr --reflectors h1,h2";
+    const shown = await runCli(line, { env });
+    t.equal(shown.code, 0, shown.stderr);
+    t.match(shown.stdout, /^1\. .*\n {3}apply /);
+    t.match(await runCli("bgp plan-rr", { env }), { code: 2, stderr: /which nodes shall reflect/ });
+    t.match(await runCli("bgp plan-rr --reflectors h9", { env }), { code: 1, stderr: /h9/ });
+    t.match((await runCli(`${line} --apply --dry-run`, { env })).stdout, /\(dry run\)/);
+    let steps = 0;
+    for (; steps < 10; steps++) {
+      const { code, stdout, stderr } = await runCli(`${line} --apply`, { env });
+      t.equal(code, 0, stderr);
+      if (stdout === "Nothing is left to do.\n") break;
+    }
+    t.ok(steps > 1 && steps < 10, `${steps} steps`);
+    const { stdout } = await runCli("bgp topology", { env });
+    t.match(stdout, /h1 +h3 .* client +yes/);
+    t.notMatch(stdout, /h3 +h4/, "the clients no longer peer with one another");
+  },
+);

@@ -222,7 +222,7 @@ t.test("completion scripts: the shell accepts them, and bash offers what may fol
     return spawnSync("bash", ["-c", script], { encoding: "utf8" }).stdout.trim();
   };
   t.equal(offer("tortie", "st"), "status");
-  t.match(offer("tortie", "bgp", ""), /^peers routes neighbor topology reset refresh/);
+  t.match(offer("tortie", "bgp", ""), /^peers routes neighbor topology plan-rr reset refresh/);
   t.equal(
     offer("tortie", "bgp", "peers", "-o", ""),
     "table wide json yaml name jsonl custom-columns= jsonpath=",
