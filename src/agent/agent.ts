@@ -100,6 +100,7 @@ export class Agent {
   /** Originations that wait for their interface. */
   #absent = 0;
   #configuredAt: Date | undefined;
+  #speakerIsConfigured = false;
   #endRehearsal: (() => void) | undefined;
   #stopping: Promise<void> | undefined;
   #draining = false;
@@ -306,6 +307,7 @@ export class Agent {
       onNextHops: ({ nextHops }) => this.driver.feed({ type: "nextHopChanged", nextHops }),
       onInterfaceDown: (message) => this.driver.feed(message),
       onInterfaces: () => {
+        if (!this.#speakerIsConfigured) this.#configureSpeaker();
         this.#originate();
         this.workloads.changed();
         this.#followTunnels();
@@ -432,6 +434,8 @@ export class Agent {
 
   #configureSpeaker(): void {
     if (this.#host === undefined || this.#kernelReady === undefined || this.stopping) return;
+    // A restarted daemon's first words must hold what it announced before, or peers drop it at our End-of-RIB. RFC 4724 §4.1.
+    if (this.#restarting !== undefined && this.kernel.readyWorkloads === undefined) return;
     const { speaker, listen } = this.#host;
     const config: SpeakerConfig = {
       ...speaker,
@@ -440,6 +444,7 @@ export class Agent {
       ...(this.#restarting !== undefined && { gracefulRestart: this.#restarting }),
     };
     const override = this.config.listen;
+    this.#speakerIsConfigured = true;
     void this.driver.configure(config, {
       port: override?.port ?? listen.port,
       addresses: override?.addresses ?? listen.addresses,
