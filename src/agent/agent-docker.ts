@@ -17,6 +17,7 @@ export class AgentDocker {
   readonly #datastore: Datastore;
   readonly #abort = new AbortController();
   #running: Promise<void> = Promise.resolve();
+  #hasRead = false;
 
   constructor({ agent, datastore }: { readonly agent: Agent; readonly datastore: Datastore }) {
     this.#agent = agent;
@@ -72,12 +73,14 @@ export class AgentDocker {
 
   async #ready(): Promise<Workloads> {
     const late = Date.now() + READY_MILLISECONDS;
-    while (this.#agent.host === undefined) {
+    // A state that is remembered from an earlier run knows no endpoints: those are in the datastore.
+    while (!this.#hasRead && this.#agent.report.state !== "in-sync") {
       if (this.#abort.signal.aborted || Date.now() > late) {
         throw new WorkloadError("unavailable", "tortied has not read the datastore yet");
       }
       await sleep(LOOK_MILLISECONDS);
     }
+    this.#hasRead = true;
     return this.#agent.workloads.acts();
   }
 }
