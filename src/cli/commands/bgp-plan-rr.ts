@@ -8,7 +8,7 @@ import type { CommandContext } from "../command.ts";
 import { withDatastore } from "../datastore.ts";
 import { ExitCode } from "../exit-code.ts";
 import { CommandFailure } from "../failure.ts";
-import { type ResourceChange, replacement } from "../resource-change.ts";
+import { isChange, type ResourceChange, replacement } from "../resource-change.ts";
 
 /**
  * `tortie bgp plan-rr`: the steps that are left, from what is in the datastore now; `--apply` takes the first of them. The plan
@@ -65,7 +65,12 @@ async function planOf(
     });
   }
   for (const warning of plan.warnings) stderr.write(`warning: ${warning}\n`);
-  return plan.steps;
+  const left: PlanStep[] = [];
+  // A step that was taken stays in the plan, and has nothing to change any more.
+  for (const step of plan.steps) {
+    if ((await changesOf(datastore, step)).some(isChange)) left.push(step);
+  }
+  return left;
 }
 
 /** Bad objects are in force nowhere, so no plan counts on them. */
