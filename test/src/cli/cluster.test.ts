@@ -273,8 +273,9 @@ t.test(
     let steps = 0;
     for (; steps < 10; steps++) {
       const { code, stdout, stderr } = await runCli(`${line} --apply`, { env });
+      // The last step turns the mesh off: from there on there is nothing to plan from.
+      if (/the mesh is off/.test(stderr)) break;
       t.equal(code, 0, stderr);
-      if (stdout === "Nothing is left to do.\n") break;
     }
     t.ok(steps > 1 && steps < 10, `${steps} steps`);
     const { stdout } = await runCli("bgp topology", { env });
