@@ -272,7 +272,7 @@ t.test(
     t.match((await runCli(`${line} --apply --dry-run`, { env })).stdout, /\(dry run\)/);
     let steps = 0;
     for (; steps < 10; steps++) {
-      const { code, stdout, stderr } = await runCli(`${line} --apply`, { env });
+      const { code, stderr } = await runCli(`${line} --apply`, { env });
       // The last step turns the mesh off: from there on there is nothing to plan from.
       if (/the mesh is off/.test(stderr)) break;
       t.equal(code, 0, stderr);
