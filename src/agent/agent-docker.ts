@@ -4,6 +4,7 @@ import { DockerFrontDoor } from "../workload/docker/docker-front-door.ts";
 import { WorkloadError } from "../workload/workload-request.ts";
 import type { Workloads } from "../workload/workloads.ts";
 import type { Agent } from "./agent.ts";
+import type { ClusterServices } from "./cluster-services.ts";
 
 /** After a start docker may ask before the datastore has been read; it is told to wait so long. */
 const READY_MILLISECONDS = 15_000;
@@ -15,13 +16,19 @@ const RETRY_MILLISECONDS = 5_000;
 export class AgentDocker {
   readonly #agent: Agent;
   readonly #datastore: Datastore;
+  readonly #services: Pick<ClusterServices, "ipam" | "workloads">;
   readonly #abort = new AbortController();
   #running: Promise<void> = Promise.resolve();
   #hasRead = false;
 
-  constructor({ agent, datastore }: { readonly agent: Agent; readonly datastore: Datastore }) {
-    this.#agent = agent;
-    this.#datastore = datastore;
+  constructor(options: {
+    readonly agent: Agent;
+    readonly datastore: Datastore;
+    readonly services: Pick<ClusterServices, "ipam" | "workloads">;
+  }) {
+    this.#agent = options.agent;
+    this.#datastore = options.datastore;
+    this.#services = options.services;
   }
 
   start(): void {
@@ -43,7 +50,7 @@ export class AgentDocker {
         const door = await DockerFrontDoor.start({
           nodeName,
           datastore: this.#datastore,
-          ipam: this.#agent.ipam,
+          ipam: this.#services.ipam,
           workloads: this.#workloads(),
           dockerSocket: docker.socket,
           pluginFolder: docker.pluginFolder,
@@ -81,6 +88,6 @@ export class AgentDocker {
       await sleep(LOOK_MILLISECONDS);
     }
     this.#hasRead = true;
-    return this.#agent.workloads.acts();
+    return this.#services.workloads.acts();
   }
 }

@@ -41,14 +41,14 @@ export function apiSourceOf(agent: Agent): ApiSource {
     kernel: () => agent.kernel.report(),
     workloads: () => {
       refuseWhileStopping(agent);
-      return agent.workloads.acts();
+      return agent.services.workloads.acts();
     },
     tunnels: () => tunnelsReport(agent),
     rules: () => rulesReport(agent.rules),
-    ipam: () => agent.audit.report(),
+    ipam: () => agent.services.audit.report(),
     repairIpam: () => {
       refuseWhileStopping(agent);
-      return agent.audit.repair();
+      return agent.services.audit.repair();
     },
     testTunnels: (what) => {
       refuseWhileStopping(agent);
@@ -65,7 +65,7 @@ export function apiSourceOf(agent: Agent): ApiSource {
         lastConfiguredSeconds: agent.configuredAt && agent.configuredAt.getTime() / 1000,
         process: processReport(),
         nodeVersion: process.version,
-        ipam: agent.audit.report(),
+        ipam: agent.services.audit.report(),
         rules: rulesReport(agent.rules),
       }),
     resetPeer: (peer, message) => {

@@ -1,5 +1,6 @@
 import { ApiError } from "../api/api-error.ts";
 import type { Datastore } from "../datastore/datastore.ts";
+import type { Ipam } from "../ipam/ipam.ts";
 import { HostWorkloads } from "../workload/host-workloads.ts";
 import { LinkWorkerClient } from "../workload/link-worker-client.ts";
 import type { Workloads } from "../workload/workloads.ts";
@@ -16,9 +17,10 @@ export class AgentWorkloads {
   constructor(options: {
     readonly agent: Agent;
     readonly datastore: Datastore;
+    readonly ipam: Ipam;
     readonly originate: () => void;
   }) {
-    const { agent, datastore } = options;
+    const { agent, datastore, ipam } = options;
     const { nodeName, networkNamespace } = agent.config;
     this.#agent = agent;
     this.#links = new LinkWorkerClient(networkNamespace === undefined ? {} : { networkNamespace });
@@ -36,7 +38,7 @@ export class AgentWorkloads {
     this.#workloads = new HostWorkloads({
       host: this.#service,
       datastore,
-      ipam: agent.ipam,
+      ipam,
       links: this.#links,
     });
   }

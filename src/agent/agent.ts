@@ -18,33 +18,28 @@ import type { StopRequest } from "../api/api-types.ts";
 import { BgpDriver } from "../bgp/bgp-driver.ts";
 import { processClock } from "../bgp/clock.ts";
 import { nativeBgpSockets } from "../bgp/native-bgp-sockets.ts";
-import { rehearse } from "../bgp/rehearse.ts";
 import type { HostState } from "../calc/host-state.ts";
 import type { Datastore } from "../datastore/datastore.ts";
-import { Ipam } from "../ipam/ipam.ts";
 import { warmThreadPool } from "../kernel/native/network-namespace.ts";
 import { version } from "../lib/version.ts";
 import { withinTime } from "../lib/within-time.ts";
 import { type AgentConfig, storeLocation } from "./agent-config.ts";
-import { AgentDocker } from "./agent-docker.ts";
 import { apiSourceOf } from "./agent-view.ts";
-import { AgentWorkloads } from "./agent-workloads.ts";
 import { ClusterLoss } from "./cluster-loss.ts";
+import { ClusterServices } from "./cluster-services.ts";
 import { drained } from "./drain.ts";
 import { EventLog, type LogDestination } from "./event-log.ts";
-import { followedSettings } from "./followed-settings.ts";
 import { type HeldPeers, holdPeers } from "./held-peers.ts";
 import { followHost, type HostFollowerReport, type HostStateSource } from "./host-follower.ts";
 import { HostMemory } from "./host-memory.ts";
-import { IpamAudit } from "./ipam-audit.ts";
 import { KernelLink, type KernelReady } from "./kernel-link.ts";
 import { openDatastore } from "./open-datastore.ts";
 import { PeersUp } from "./peers-up.ts";
 import { presentOriginations } from "./present-originations.ts";
+import { logReport } from "./report-log.ts";
 import { RulesLink } from "./rules-link.ts";
+import { rehearseInSpareTime } from "./spare-time-rehearsal.ts";
 import { StateDirectory } from "./state-directory.ts";
-import { type StatusPublisher, statusPublisherOf } from "./status-publisher.ts";
-import { TunnelAddresses } from "./tunnel-addresses.ts";
 
 /** How an Agent is made. */
 export type AgentOptions = {
@@ -73,13 +68,8 @@ export class Agent {
   readonly driver: BgpDriver;
   readonly kernel: KernelLink;
   readonly rules: RulesLink;
-  readonly workloads: AgentWorkloads;
+  readonly services: ClusterServices;
   readonly loss: ClusterLoss;
-  readonly ipam: Ipam;
-  readonly audit: IpamAudit;
-  readonly #tunnels: TunnelAddresses;
-  readonly #docker: AgentDocker;
-  readonly #status: StatusPublisher;
   readonly startedAt = new Date();
   readonly #options: AgentOptions;
   readonly #state: StateDirectory;
@@ -101,7 +91,6 @@ export class Agent {
   #absent = 0;
   #configuredAt: Date | undefined;
   #speakerIsConfigured = false;
-  #endRehearsal: (() => void) | undefined;
   #stopping: Promise<void> | undefined;
   #draining = false;
 
@@ -134,23 +123,11 @@ export class Agent {
       remember: (cluster) => this.#state.rememberCluster(cluster),
       confirmAfterSeconds: config.confirmLossAfterSeconds,
     });
-    const { log } = this;
-    const datastore = this.#datastore;
-    this.ipam = new Ipam({ datastore, settings: followedSettings(() => this.#report) });
-    this.audit = new IpamAudit({ nodeName: config.nodeName, datastore, ipam: this.ipam, log });
-    this.#tunnels = new TunnelAddresses({
-      nodeName: config.nodeName,
-      datastore: this.#datastore,
-      ipam: this.ipam,
-      log: this.log,
-    });
-    this.workloads = new AgentWorkloads({
+    this.services = new ClusterServices({
       agent: this,
       datastore: this.#datastore,
       originate: () => this.#originate(),
     });
-    this.#docker = new AgentDocker({ agent: this, datastore: this.#datastore });
-    this.#status = statusPublisherOf(this, datastore);
   }
 
   /** Starts everything and resolves when the API answers; sessions come up when they can. */
@@ -164,9 +141,8 @@ export class Agent {
     });
     await agent.#serve();
     agent.#follow();
-    agent.#docker.start();
-    agent.#status.start();
-    agent.#rehearse();
+    agent.services.start(agent.#abort.signal);
+    rehearseInSpareTime(agent, agent.#abort.signal);
     return agent;
   }
 
@@ -242,24 +218,17 @@ export class Agent {
   async #stop({ mode, cleanup, message }: StopRequest): Promise<void> {
     this.log.log("info", "agent.stop", { mode, cleanup });
     clearTimeout(this.#kernelTimer);
-    this.#endRehearsal?.();
     this.#abort.abort();
     this.loss.close();
     this.#memory.flush();
-    this.#status.stop();
-    await this.#docker.close();
+    await this.services.closeFrontDoors();
     this.#peersUp.freeze();
     await this.driver.stop(mode, message);
     await withinTime(this.kernel.stop({ cleanup }), KERNEL_STOP_MILLISECONDS);
     await withinTime(this.rules.stop({ cleanup }), KERNEL_STOP_MILLISECONDS);
     if (mode === "shutdown") this.#state.forgetPeersUp();
     await this.#api?.close();
-    await this.workloads.close();
-    // The datastore may be far away: what a cleanup cannot give back by then, IPAM's check finds.
-    await withinTime(
-      cleanup ? this.#tunnels.release() : this.#tunnels.close(),
-      KERNEL_STOP_MILLISECONDS,
-    );
+    await this.services.close({ cleanup });
     await this.#datastore.close();
     this.log.log("info", "agent.stopped");
     this.log.flush();
@@ -309,8 +278,7 @@ export class Agent {
       onInterfaces: () => {
         if (!this.#speakerIsConfigured) this.#configureSpeaker();
         this.#originate();
-        this.workloads.changed();
-        this.#followTunnels();
+        this.services.changed();
       },
       onOwnAddresses: (addresses) => {
         this.#ownAddresses = addresses;
@@ -329,7 +297,6 @@ export class Agent {
 
   #follow(): void {
     const { nodeName } = this.config;
-    void this.audit.run(this.#abort.signal);
     void followHost({
       nodeName,
       datastore: this.#datastore,
@@ -343,19 +310,6 @@ export class Agent {
     }).catch((error: unknown) =>
       this.crash(error instanceof Error ? error : new Error(String(error))),
     );
-  }
-
-  /** Nothing is rehearsed in a turn's company: sessions and routes come first. */
-  #rehearse(): void {
-    let turns = -1;
-    const isBusy = () => {
-      const before = turns;
-      turns = this.driver.turns;
-      return this.#configuredAt === undefined || turns !== before;
-    };
-    const onError = (error: unknown) =>
-      this.log.log("warn", "rehearsal.failed", { error: String(error) });
-    this.#endRehearsal = rehearse({ isBusy, onError });
   }
 
   #onHostState(host: HostState, source: HostStateSource): void {
@@ -373,14 +327,14 @@ export class Agent {
     this.rules.onHostState(host);
     this.kernel.installLocal(host);
     this.#configureSpeaker();
-    this.workloads.changed();
+    this.services.changed();
   }
 
   /** Workloads that this host delivers to; before the kernel's first report nobody knows, and nothing is said. */
   #originate(): void {
     const { readyWorkloads } = this.kernel;
     if (this.#host === undefined || readyWorkloads === undefined) return;
-    const { withdrawn } = this.workloads;
+    const { withdrawn } = this.services.workloads;
     const ready = new Set([...readyWorkloads].filter((name) => !withdrawn.has(name)));
     const routes = presentOriginations(this.#host, ready, this.#hostSource);
     const absent = this.#host.originations.length - routes.length;
@@ -395,23 +349,9 @@ export class Agent {
     this.#report = report;
     const { loss, state, resources } = report;
     this.loss.take({ loss, inSync: state === "in-sync", resources });
-    if (before.state !== report.state) {
-      this.log.log(report.state === "in-sync" ? "info" : "warn", "datastore.state", {
-        state: report.state,
-      });
-    }
-    const known = new Set(before.problems.map(({ where, message }) => `${where} ${message}`));
-    for (const problem of report.problems) {
-      const { where, message, severity } = problem;
-      if (known.has(`${where} ${message}`)) continue;
-      this.log.log(severity === "warning" ? "warn" : "error", "resource.problem", {
-        where,
-        message,
-      });
-    }
-    this.workloads.changed();
+    logReport(this.log, before, report);
+    this.services.changed();
     if (report.state !== "in-sync") return;
-    this.#followTunnels();
     this.rules.onInSync();
     if (this.#host !== undefined) this.#memory.remember(this.#host);
     for (const family of this.#pendingSweeps) this.#sweep(family);
@@ -454,16 +394,6 @@ export class Agent {
   #onSpeakerEvent(event: SpeakerEvent): void {
     this.log.record(event);
     if (/^peer\.(up|down|renamed)$/.test(event.name)) this.#peersUp.changed();
-  }
-
-  #followTunnels(): void {
-    if (this.#host === undefined || this.#report.state !== "in-sync") return;
-    const up = (this.kernel.interfaces ?? []).flatMap(({ name, up }) => (up ? [name] : []));
-    this.#tunnels.changed({
-      resources: this.#report.resources,
-      tunnels: this.#host.tunnels,
-      interfacesUp: new Set(up),
-    });
   }
 
   /** Nothing is swept before the datastore is in sync: a route that nobody wants yet may be wanted then. */

@@ -28,7 +28,7 @@ export function problemsOf(agent: Agent): Problem[] {
   ];
 }
 
-function ipamProblems({ audit }: Agent): Problem[] {
+function ipamProblems({ services: { audit } }: Agent): Problem[] {
   const count = audit.confirmedCount;
   if (count === 0) return [];
   const what = `IPAM has ${count} contradictions that have lasted, such as addresses that nobody uses`;

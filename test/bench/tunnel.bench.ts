@@ -9,7 +9,7 @@ const ROUNDS = Number(process.argv[2] ?? 5);
 const WAYS = ["plain", "by hand", "tortie"] as const;
 type Way = (typeof WAYS)[number];
 
-const subnets = await CrossedSubnets.open("bench", "vxlan");
+const subnets = await CrossedSubnets.open("bench", { tunnel: "vxlan" });
 const { lab } = subnets;
 try {
   await subnets.start("Always");

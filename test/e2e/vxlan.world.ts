@@ -8,7 +8,7 @@ const FAMILIES = ["ipv4", "ipv6"] as const;
 t.test(
   "VXLAN carries workloads' packets across subnets; its mode changes without loss",
   async (t) => {
-    const subnets = await CrossedSubnets.open("cross", "vxlan");
+    const subnets = await CrossedSubnets.open("cross", { tunnel: "vxlan" });
     t.teardown(() => subnets.close());
     await subnets.start("Always");
     for (const family of FAMILIES) {
@@ -75,7 +75,7 @@ t.test(
 );
 
 t.test("pools of different modes, and a node whose address changes", async (t) => {
-  const subnets = await CrossedSubnets.open("mixed", "vxlan");
+  const subnets = await CrossedSubnets.open("mixed", { tunnel: "vxlan" });
   t.teardown(() => subnets.close());
   await subnets.start("Never");
   subnets.setPools([

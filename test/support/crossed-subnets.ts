@@ -9,6 +9,12 @@ import { addWorkloads, type WorkloadPlan } from "../../src/lab/workload.ts";
 
 export type Mode = "Never" | "Always" | "CrossSubnet";
 
+export type CrossedSubnetsPlan = {
+  readonly tunnel: "ipip" | "vxlan";
+  /** How many times longer than usual everything may take. */
+  readonly patience?: number;
+};
+
 /** The hosts, and in which subnet each is. */
 const HOSTS = [
   { node: "host1", subnet: 1, number: 1 },
@@ -25,10 +31,12 @@ export class CrossedSubnets {
   readonly hosts: readonly Tortied[];
   readonly workloads: readonly WorkloadPlan[];
   readonly resources: string;
+  readonly #patience: number;
   readonly #field: "ipipMode" | "vxlanMode";
 
-  private constructor(lab: Lab, tunnel: "ipip" | "vxlan") {
+  private constructor(lab: Lab, { tunnel, patience = 1 }: CrossedSubnetsPlan) {
     this.lab = lab;
+    this.#patience = patience;
     this.#field = `${tunnel}Mode`;
     this.resources = `${lab.folder}/resources`;
     this.hosts = HOSTS.map(
@@ -43,9 +51,9 @@ export class CrossedSubnets {
     }));
   }
 
-  static async open(name: string, tunnel: "ipip" | "vxlan"): Promise<CrossedSubnets> {
+  static async open(name: string, plan: CrossedSubnetsPlan): Promise<CrossedSubnets> {
     const lab = await Lab.open(name);
-    const subnets = new CrossedSubnets(lab, tunnel);
+    const subnets = new CrossedSubnets(lab, plan);
     try {
       await subnets.#build();
     } catch (error) {
@@ -57,7 +65,7 @@ export class CrossedSubnets {
 
   async start(mode: Mode): Promise<void> {
     this.setMode(mode);
-    await Promise.all(this.hosts.map((host) => host.start()));
+    await Promise.all(this.hosts.map((host) => host.start(15 * this.#patience)));
   }
 
   /** Changes the mode of both pools; an IPv6 pool has no IP-in-IP. */
@@ -118,7 +126,7 @@ export class CrossedSubnets {
         return way.test(seen);
       },
       {
-        deadlineSeconds: 40,
+        deadlineSeconds: 40 * this.#patience,
         everyMilliseconds: 50,
         whenLate: () => `${seen}\n${this.lab.logTails(20)}`,
       },
@@ -140,7 +148,7 @@ export class CrossedSubnets {
         return seen.includes(`dst ${underlay} `);
       },
       {
-        deadlineSeconds: 40,
+        deadlineSeconds: 40 * this.#patience,
         everyMilliseconds: 50,
         whenLate: () => `${seen}\n${this.lab.logTails(20)}`,
       },
@@ -166,7 +174,7 @@ export class CrossedSubnets {
     const host = this.hosts[number - 1];
     await host?.tortie("node", "stop", "--cleanup");
     await waitUntil(`tortied on host${number} has ended`, () => host?.daemon.end !== undefined, {
-      deadlineSeconds: 20,
+      deadlineSeconds: 20 * this.#patience,
       everyMilliseconds: 20,
       whenLate: () => this.lab.logTails(20),
     });

@@ -47,7 +47,7 @@ mount -t tmpfs tmpfs /dev/shm
 ln -sfn /proc/self/fd /dev/fd
 mount --bind /usr/lib/uml/modules /lib/modules
 ip link set lo up
-modprobe ipip
+modprobe -a ipip ipv6
 (
   . /run/control/environment
   cd "$FOLDER"
