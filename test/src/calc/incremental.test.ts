@@ -106,6 +106,18 @@ function everything(version: number): Step[] {
   return VERSIONS.map(({ length }, object) => ({ object, version: Math.min(version, length - 1) }));
 }
 
+/** Chance seldom brings these together. */
+const WORKLOAD_THAT_PEERS = [
+  stepTo("Node/a", 0),
+  stepTo("BGPPeer/to-a", 2),
+  stepTo("WorkloadEndpoint/default/w", 1),
+];
+
+function stepTo(key: string, version: number): Step {
+  const object = VERSIONS.findIndex(([first]) => first && formatKey(keyOf(first)) === key);
+  return { object, version };
+}
+
 function changeOf({ object, version }: Step): readonly [string, AnyResource | undefined] {
   const versions = VERSIONS[object] as readonly AnyResource[];
   return [formatKey(keyOf(versions[0] as AnyResource)), versions[version]];
@@ -135,7 +147,10 @@ t.test(
         );
         same(incremental.update(resources), backwards);
       }),
-      { numRuns: 150, examples: [[[everything(0), everything(1), everything(2)]]] },
+      {
+        numRuns: 150,
+        examples: [[[everything(0), everything(1), everything(2)]], [[WORKLOAD_THAT_PEERS]]],
+      },
     );
     for (const word of [
       "mesh",
