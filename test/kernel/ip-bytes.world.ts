@@ -3,6 +3,7 @@ import t from "tap";
 import { IpAddress } from "../../protocol/types/ip-address.ts";
 import { Prefix } from "../../protocol/types/prefix.ts";
 import { writeAddress } from "../../src/kernel/netlink/address-codec.ts";
+import { writeForwardingEntry } from "../../src/kernel/netlink/forwarding-codec.ts";
 import { writeLinkChange } from "../../src/kernel/netlink/link-codec.ts";
 import { writeNeighbor } from "../../src/kernel/netlink/neighbor-codec.ts";
 import { FLAG, MESSAGE } from "../../src/kernel/netlink/netlink-constants.ts";
@@ -23,6 +24,7 @@ t.before(() => {
   ip(namespace, "link set dev vb up");
   ip(namespace, "addr add 10.0.1.1/24 dev va");
   ip(namespace, "addr add fd00:1::1/64 dev va nodad");
+  ip(namespace, "link add name vx index 9 type vxlan id 7 local 10.0.1.1 dev va dstport 4789");
 });
 
 t.teardown(() => {
@@ -30,7 +32,7 @@ t.teardown(() => {
 });
 
 /** The messages that a command of `ip` sends, from strace's hex dumps of its descriptors. */
-function messagesOf(command: string): Buffer[] {
+function messagesOf(command: string, program: "ip" | "bridge"): Buffer[] {
   const { stderr, status } = spawnSync(
     "strace",
     [
@@ -38,14 +40,14 @@ function messagesOf(command: string): Buffer[] {
       "trace=sendmsg,sendto",
       "-e",
       "write=3,4,5",
-      "ip",
+      program,
       "-n",
       namespace,
       ...command.split(" "),
     ],
     { encoding: "utf8" },
   );
-  if (status !== 0) throw new Error(`ip ${command}: ${stderr}`);
+  if (status !== 0) throw new Error(`${program} ${command}: ${stderr}`);
   const messages: string[] = [];
   for (const line of stderr.split("\n")) {
     const row = /^ \| ([0-9a-f]{5}) {2}([0-9a-f ]{47,50}) /.exec(line);
@@ -71,6 +73,8 @@ const route =
     writeRoute(writer, { ...plain, ...message });
 
 type Row = {
+  /** "ip", if left out. */
+  readonly program?: "bridge";
   readonly command: string;
   readonly type: number;
   readonly flags: number;
@@ -208,6 +212,18 @@ const ROWS: readonly Row[] = [
       }),
   },
   {
+    program: "bridge",
+    command: "fdb replace 66:00:00:00:00:02 dev vx dst 10.0.1.2",
+    type: MESSAGE.newNeighbor,
+    flags: FLAG.create | FLAG.replace,
+    write: (writer) =>
+      writeForwardingEntry(writer, {
+        interfaceIndex: 9,
+        macAddress: "66:00:00:00:00:02",
+        remote: IpAddress("10.0.1.2"),
+      }),
+  },
+  {
     command: "nexthop add id 7 via 10.0.1.2 dev va proto 116",
     type: MESSAGE.newNexthop,
     flags: CREATE,
@@ -242,9 +258,9 @@ const ROWS: readonly Row[] = [
   },
 ];
 
-for (const { command, type, flags, write } of ROWS) {
-  t.test(`ip ${command}`, async (t) => {
-    const theirs = messagesOf(command).findLast((bytes) => bytes.readUInt16LE(4) === type);
+for (const { program = "ip", command, type, flags, write } of ROWS) {
+  t.test(`${program} ${command}`, async (t) => {
+    const theirs = messagesOf(command, program).findLast((bytes) => bytes.readUInt16LE(4) === type);
     if (theirs === undefined) throw new Error("ip sent no such message");
     const writer = new NetlinkWriter();
     writer.begin(type, FLAG.request | FLAG.ack | flags, theirs.readUInt32LE(8));
