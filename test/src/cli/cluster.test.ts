@@ -213,6 +213,8 @@ t.test("checksystem: what is found, and what to do", (t) => {
   t.match(result("module vxlan"), { result: "ok", found: "loaded" });
   t.match(result("module nf_tables"), { result: "ok", found: "built in" });
   t.match(result("TCP MD5"), { result: "ok" });
+  delete files["/proc/modules"];
+  t.match(result("module vxlan"), { result: "ok", found: /no modules/ });
   t.match(
     systemChecks(() => undefined).find(({ name }) => name === "kernel"),
     { result: "fail" },
