@@ -2,9 +2,9 @@
  * What the endpoint of a container survives: restarts of the container and of the daemon, a daemon that is away when the
  * container goes, and a reboot after which docker starts first.
  */
-import t, { type Test } from "tap";
+import t from "tap";
 import { waitUntil } from "../../src/lab/wait-until.ts";
-import type { DockerHost } from "./docker-host.ts";
+import { endpoints, reaches } from "./docker-checks.ts";
 import { DockerPair } from "./docker-pair.ts";
 
 const PROXY = "docker -H localhost:2377";
@@ -23,9 +23,9 @@ t.test("the life of containers", async (t) => {
     await one.run(
       `${PROXY} run --name peer --restart always -e CALICO_IP=auto -e CALICO_PROFILE=test -td qperf`,
     );
-    await reaches(t, one, "192.168.5.5");
+    await reaches(t, one, { address: "192.168.5.5" });
     await one.run("docker restart -t 0 web");
-    await reaches(t, one, "192.168.5.5", "after docker restart, past the proxy");
+    await reaches(t, one, { address: "192.168.5.5", why: "after docker restart, past the proxy" });
     await one.run("docker stop -t 0 web");
     t.match(await endpoints(pair), /192\.168\.5\.5\/32.*inactive/, "its endpoint rests");
     const links = (await one.run("ip -br link")).match(/cali/g);
@@ -33,12 +33,12 @@ t.test("the life of containers", async (t) => {
     const taken = await one.try(`${PROXY} run -e CALICO_IP=192.168.5.5 -d qperf`);
     t.not(taken.code, 0, "nobody else gets its address");
     await one.run("docker start web");
-    await reaches(t, one, "192.168.5.5", "after docker start");
+    await reaches(t, one, { address: "192.168.5.5", why: "after docker start" });
   });
   await t.test("a daemon that restarts finds its containers", async (t) => {
     await pair.startNode(1);
     t.match(await one.run(`${PROXY} port web`), /7000/, "published ports are known again");
-    await reaches(t, one, "192.168.5.5");
+    await reaches(t, one, { address: "192.168.5.5" });
   });
   await t.test("a container that dies while the daemon is away is cleaned up", async (t) => {
     await one.run(`${PROXY} run --name gone -e CALICO_IP=192.168.5.6 -td qperf`);
@@ -59,7 +59,7 @@ t.test("the life of containers", async (t) => {
       },
     );
     t.pass("endpoint and address are gone");
-    await reaches(t, one, "192.168.5.5", "the other one is as it was");
+    await reaches(t, one, { address: "192.168.5.5", why: "the other one is as it was" });
   });
   await t.test("a reboot: docker starts first, and the daemon when it can", async (t) => {
     await one.reboot();
@@ -72,27 +72,8 @@ t.test("the life of containers", async (t) => {
       async () => (await one.run("docker inspect -f '{{.State.Running}}' web")).trim() === "true",
       { deadlineSeconds: 60, whenLate: () => `${pair.logs()}\n${one.logTail("dockerd")}` },
     );
-    await reaches(t, one, "192.168.5.5", "with the same address");
+    await reaches(t, one, { address: "192.168.5.5", why: "with the same address" });
     await one.run(`${PROXY} rm -f web`);
     t.notMatch(await endpoints(pair), /192\.168\.5\.5/, "docker rm releases it");
   });
 });
-
-function endpoints(pair: DockerPair): Promise<string> {
-  return pair.host(1).run(`${pair.cli} endpoint show --detailed`);
-}
-
-async function reaches(
-  t: Test,
-  host: DockerHost,
-  address: string,
-  why = `${address} answers`,
-  from = "peer",
-): Promise<void> {
-  await waitUntil(
-    `${from} reaches ${address} (${why})`,
-    async () => (await host.try(`docker exec ${from} ping -c 1 -W 1 ${address}`)).code === 0,
-    { deadlineSeconds: 30 },
-  );
-  t.pass(why);
-}

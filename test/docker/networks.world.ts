@@ -3,7 +3,7 @@
  */
 import t, { type Test } from "tap";
 import { waitUntil } from "../../src/lab/wait-until.ts";
-import type { DockerHost } from "./docker-host.ts";
+import { endpoints, reaches } from "./docker-checks.ts";
 import { DockerPair } from "./docker-pair.ts";
 
 const PROXY = "docker -H localhost:2377";
@@ -32,7 +32,11 @@ async function networks(t: Test, pair: DockerPair): Promise<void> {
   const address = (
     await one.run("docker inspect -f '{{.NetworkSettings.Networks.blue.IPAddress}}' aa")
   ).trim();
-  await reaches(t, two, address, "members of one network reach one another across hosts", "bb");
+  await reaches(t, two, {
+    address,
+    from: "bb",
+    why: "members of one network reach one another across hosts",
+  });
   await one.run("docker run --name cc --network fixed --ip 192.168.7.7 -p 7001:80 -td qperf");
   const stranger = await one.try(`docker exec cc ping -c 1 -W 1 ${address}`);
   t.not(stranger.code, 0, "members of another network do not");
@@ -90,23 +94,4 @@ async function byHand(t: Test, pair: DockerPair): Promise<void> {
     },
   );
   t.pass("and docker rm cleans up");
-}
-
-function endpoints(pair: DockerPair): Promise<string> {
-  return pair.host(1).run(`${pair.cli} endpoint show --detailed`);
-}
-
-async function reaches(
-  t: Test,
-  host: DockerHost,
-  address: string,
-  why: string,
-  from: string,
-): Promise<void> {
-  await waitUntil(
-    `${from} reaches ${address} (${why})`,
-    async () => (await host.try(`docker exec ${from} ping -c 1 -W 1 ${address}`)).code === 0,
-    { deadlineSeconds: 30 },
-  );
-  t.pass(why);
 }
