@@ -3,11 +3,10 @@ import { API_VERSION } from "../api/api-types.ts";
 import type { TunnelDeviceReport, TunnelsReport, TunnelTestReport } from "../api/tunnel-report.ts";
 import type { TunnelDevice, TunnelRemote } from "../calc/tunnel-state.ts";
 import { TUNNEL_DEVICE_NAMES } from "../calc/tunnels.ts";
+import { ENCAPSULATION_OCTETS } from "../kernel/encapsulation-octets.ts";
 import { probePathMtu } from "../kernel/native/path-mtu.ts";
 import type { Agent } from "./agent.ts";
 
-/** Octets in front of each packet. */
-const OVERHEAD = { ipip: 20, vxlan: 50, vxlanV6: 70 } as const;
 /** The FelixConfiguration field that sets a device's MTU. */
 const MTU_FIELD = { ipip: "ipipMTU", vxlan: "vxlanMTU", vxlanV6: "vxlanMTUV6" } as const;
 const PROBES_AT_ONCE = 8;
@@ -74,7 +73,9 @@ async function testWay(
   const { tunnel, local, name } = device;
   const { networkNamespace } = agent.config;
   const below = mtuBelow(agent, local);
-  const needed = (linkOf(agent, name)?.mtu ?? below - OVERHEAD[tunnel]) + OVERHEAD[tunnel];
+  const needed =
+    (linkOf(agent, name)?.mtu ?? below - ENCAPSULATION_OCTETS[tunnel]) +
+    ENCAPSULATION_OCTETS[tunnel];
   const { mtu } = await probePathMtu({
     from: local,
     to: remote.underlay,
@@ -86,7 +87,7 @@ async function testWay(
     const advice = `${remote.underlay} answers no echo request: is it up, and is ICMP let through?`;
     return { ...way, verdict: "no answer", advice };
   }
-  const workingMtu = mtu - OVERHEAD[tunnel];
+  const workingMtu = mtu - ENCAPSULATION_OCTETS[tunnel];
   if (mtu >= needed) return { ...way, pathMtu: mtu, workingMtu, verdict: "ok" };
   const advice = `packets above ${workingMtu} octets are lost on the way: set ${MTU_FIELD[tunnel]}: ${workingMtu} in FelixConfiguration default`;
   return { ...way, pathMtu: mtu, workingMtu, verdict: "too small", advice };

@@ -1,9 +1,6 @@
-import type { SpecOf } from "../resources/schemas.ts";
+import { type FelixSettings, mergeFelixSettings } from "../resources/felix-settings.ts";
 import type { Cluster } from "./cluster.ts";
 import type { Value } from "./derive/derivation.ts";
-
-/** FelixConfiguration as it counts on this host: what is said of the node alone comes before what is said of all. */
-export type FelixSettings = SpecOf<"FelixConfiguration">;
 
 /** Merges FelixConfiguration "default" and "node.NAME". */
 export function deriveFelixSettings({
@@ -11,8 +8,7 @@ export function deriveFelixSettings({
   resources,
   nodeName,
 }: Cluster): Value<FelixSettings> {
-  return derivation.value("felix settings", (read) => ({
-    ...read.at(resources.FelixConfiguration, "default")?.spec,
-    ...read.at(resources.FelixConfiguration, `node.${nodeName}`)?.spec,
-  }));
+  return derivation.value("felix settings", (read) =>
+    mergeFelixSettings(nodeName, (name) => read.at(resources.FelixConfiguration, name)?.spec),
+  );
 }

@@ -1,11 +1,11 @@
 import { ipVersion, parseIpAddress } from "../../protocol/types/ip-address.ts";
 import { hostPrefix, parsePrefix } from "../../protocol/types/prefix.ts";
 import { DEFAULTS } from "../resources/defaults.ts";
+import type { FelixSettings } from "../resources/felix-settings.ts";
 import { parsePortRange } from "../resources/field.ts";
 import type { ResourceOf } from "../resources/schemas.ts";
 import type { Cluster } from "./cluster.ts";
 import type { Table, Value } from "./derive/derivation.ts";
-import type { FelixSettings } from "./felix-settings.ts";
 import type { HostStateProblem } from "./host-state.ts";
 import type { HostNat, HostPort, NatOutgoing } from "./nat-state.ts";
 import { addressesOf } from "./node-view.ts";

@@ -1,9 +1,10 @@
 import { hostPrefix } from "../../protocol/types/prefix.ts";
+import { DEFAULTS } from "../resources/defaults.ts";
+import type { FelixSettings } from "../resources/felix-settings.ts";
 import { parseNet } from "../resources/field.ts";
 import type { ResourceOf } from "../resources/schemas.ts";
 import type { Cluster } from "./cluster.ts";
 import { compareText, type Table, type Value } from "./derive/derivation.ts";
-import type { FelixSettings } from "./felix-settings.ts";
 import type { HostStateProblem } from "./host-state.ts";
 import { addressesOf } from "./node-view.ts";
 import { deriveMembers } from "./policy-members.ts";
@@ -24,9 +25,6 @@ export type PolicyInputs = {
 
 /** A profile that every cluster has without anybody writing it: Calico's own, for endpoints that need no rules. */
 export const ALLOW_ALL_PROFILE = "projectcalico-default-allow";
-
-/** FelixConfiguration's defaults, as Calico has them. */
-const DEFAULTS = { interfacePrefix: "cali", vxlanPort: 4789 } as const;
 
 /**
  * Who may talk to this host's workloads. Profiles are in force; an endpoint without any is denied everything, as Calico does
@@ -84,7 +82,7 @@ function fitsInterface(name: string): boolean {
 
 function prefixesOf(written: string | undefined): readonly string[] {
   const prefixes = (written ?? "").split(",").filter((each) => each !== "" && fitsInterface(each));
-  return prefixes.length > 0 ? prefixes : [DEFAULTS.interfacePrefix];
+  return prefixes.length > 0 ? prefixes : [DEFAULTS.felixConfiguration.interfacePrefix];
 }
 
 type PolicedEndpoint = {
@@ -161,7 +159,7 @@ function deriveTunnels(
     const vxlan = pools.some((pool) => pool.vxlan);
     return {
       ipip: pools.some((pool) => pool.ipip),
-      ...(vxlan && { vxlanPort: settings.vxlanPort ?? DEFAULTS.vxlanPort }),
+      ...(vxlan && { vxlanPort: settings.vxlanPort ?? DEFAULTS.felixConfiguration.vxlanPort }),
       nodes: [...read.value(ends).flat(), ...others],
       fromWorkloads: {
         ipip: settings.allowIPIPPacketsFromWorkloads ?? false,

@@ -1,11 +1,11 @@
 import { type IpAddress, ipVersion, parseIpAddress } from "../../protocol/types/ip-address.ts";
 import { type Prefix, parsePrefix, prefixAddress, prefixOf } from "../../protocol/types/prefix.ts";
 import { DEFAULTS } from "../resources/defaults.ts";
+import type { FelixSettings } from "../resources/felix-settings.ts";
 import { parseInterfaceAddress } from "../resources/field.ts";
 import type { ResourceOf } from "../resources/schemas.ts";
 import type { Cluster } from "./cluster.ts";
 import type { Value } from "./derive/derivation.ts";
-import type { FelixSettings } from "./felix-settings.ts";
 import type {
   HostTunnels,
   TunnelDevice,
@@ -21,9 +21,6 @@ export const TUNNEL_DEVICE_NAMES = {
   vxlan: "vxlan.calico",
   vxlanV6: "vxlan-v6.calico",
 } as const satisfies { readonly [type in TunnelType]: string };
-
-/** IANA's port of VXLAN, and the network identifier that Calico uses. */
-const VXLAN_DEFAULTS = { port: 4789, vni: 4096 } as const;
 
 const NO_TUNNELS: HostTunnels = { pools: [], ownSubnets: [], devices: [] };
 
@@ -139,7 +136,8 @@ function deviceOf(
   const mtus = { ipip: settings.ipipMTU, vxlan: settings.vxlanMTU, vxlanV6: settings.vxlanMTUV6 };
   // Zero is "find it out".
   const mtu = mtus[tunnel] || undefined;
-  const { vxlanPort: port = VXLAN_DEFAULTS.port, vxlanVNI: vni = VXLAN_DEFAULTS.vni } = settings;
+  const defaults = DEFAULTS.felixConfiguration;
+  const { vxlanPort: port = defaults.vxlanPort, vxlanVNI: vni = defaults.vxlanVNI } = settings;
   return [
     {
       name: TUNNEL_DEVICE_NAMES[tunnel],

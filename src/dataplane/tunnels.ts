@@ -1,6 +1,7 @@
 import { type IpAddress, ipAddressFromBytes } from "../../protocol/types/ip-address.ts";
 import { prefixContainsAddress } from "../../protocol/types/prefix.ts";
 import type { HostTunnels, TunnelDevice, TunnelRemote, TunnelType } from "../calc/tunnel-state.ts";
+import { ENCAPSULATION_OCTETS } from "../kernel/encapsulation-octets.ts";
 import type { PendingChange } from "../kernel/link-driver.ts";
 import type { LinkTable } from "../kernel/link-table.ts";
 import { parseMacAddress } from "../kernel/netlink/address-bytes.ts";
@@ -11,8 +12,6 @@ import { type DesiredTunnel, TunnelDriver } from "../kernel/tunnel-driver.ts";
 import { EncapsulatedRanges, type Encapsulation } from "./encapsulated-ranges.ts";
 import type { Resolution } from "./next-hop-resolver.ts";
 
-/** Octets in front of each packet: an IPv4 header, or Ethernet, IP, UDP and VXLAN headers. */
-const OVERHEAD = { ipip: 20, vxlan: 50, vxlanV6: 70 } as const;
 /** A device that nobody wants any more takes packets for so many audits: other hosts hear of a change when they do. */
 const AUDITS_BEFORE_REMOVAL = 2;
 
@@ -132,7 +131,7 @@ export class Tunnels {
     return {
       name,
       kind: tunnel === "ipip" ? "ipip" : "vxlan",
-      mtu: mtu ?? below.mtu - OVERHEAD[tunnel],
+      mtu: mtu ?? below.mtu - ENCAPSULATION_OCTETS[tunnel],
       ...(address && { address }),
       ...(vxlan && { vxlan: { ...vxlan, local, linkIndex: below.index, learning: false } }),
       remotes: ends,

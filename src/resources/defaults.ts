@@ -26,6 +26,7 @@ export const DEFAULTS = {
     acceptNodeAddresses: false,
     maxPrefixesWarnPercent: 80,
   },
+  felixConfiguration: { interfacePrefix: "cali", vxlanPort: 4789, vxlanVNI: 4096 },
   ipPool: {
     ipv4BlockSize: 26,
     ipv6BlockSize: 122,

@@ -1,11 +1,10 @@
+import { ENCAPSULATION_OCTETS } from "../kernel/encapsulation-octets.ts";
 import { DEFAULTS } from "../resources/defaults.ts";
-import { type AnyResource, resourcesOf, type SpecOf } from "../resources/schemas.ts";
+import { mergeFelixSettings } from "../resources/felix-settings.ts";
+import { type AnyResource, resourcesOf } from "../resources/schemas.ts";
 import { INTERFACE_PREFIX } from "./workload-names.ts";
 
-/** Octets that an encapsulation puts in front of a packet. */
-const OVERHEAD = { ipip: 20, vxlanIpv4: 50, vxlanIpv6: 70 } as const;
-
-type Encapsulation = keyof typeof OVERHEAD;
+type Encapsulation = keyof typeof ENCAPSULATION_OCTETS;
 
 /** What Ethernet carries, when the host has no uplink yet. */
 const ETHERNET_MTU = 1500;
@@ -30,27 +29,21 @@ export type MtuInput = {
  */
 export function workloadMtu({ nodeName, interfaces, resources }: MtuInput): number {
   const all = [...resources];
-  const settings = felixSettings(all, nodeName);
+  const settings = mergeFelixSettings(
+    nodeName,
+    (wanted) =>
+      resourcesOf(all, "FelixConfiguration").find(({ metadata }) => metadata.name === wanted)?.spec,
+  );
   const uplink = uplinkMtu(interfaces, settings.mtuIfacePattern);
   const written = {
     ipip: settings.ipipMTU,
-    vxlanIpv4: settings.vxlanMTU,
-    vxlanIpv6: settings.vxlanMTUV6,
+    vxlan: settings.vxlanMTU,
+    vxlanV6: settings.vxlanMTUV6,
   } as const satisfies { readonly [name in Encapsulation]: number | undefined };
   const tunnels = [...encapsulations(all)].map(
-    (encapsulation) => written[encapsulation] || uplink - OVERHEAD[encapsulation],
+    (encapsulation) => written[encapsulation] || uplink - ENCAPSULATION_OCTETS[encapsulation],
   );
   return Math.min(uplink, ...tunnels);
-}
-
-/** The node's own settings before the cluster's. */
-function felixSettings(
-  all: readonly AnyResource[],
-  nodeName: string,
-): SpecOf<"FelixConfiguration"> {
-  const named = (name: string) =>
-    resourcesOf(all, "FelixConfiguration").find(({ metadata }) => metadata.name === name)?.spec;
-  return { ...named("default"), ...named(`node.${nodeName}`) };
 }
 
 /** A pattern that matches no interface that is up says nothing: then what every Ethernet carries is taken. */
@@ -77,7 +70,7 @@ function encapsulations(all: readonly AnyResource[]): Set<Encapsulation> {
   for (const { spec } of resourcesOf(all, "IPPool")) {
     const isOn = (mode: string | undefined) => (mode ?? DEFAULTS.ipPool.vxlanMode) !== "Never";
     if (isOn(spec.ipipMode)) enabled.add("ipip");
-    if (isOn(spec.vxlanMode)) enabled.add(spec.cidr.includes(":") ? "vxlanIpv6" : "vxlanIpv4");
+    if (isOn(spec.vxlanMode)) enabled.add(spec.cidr.includes(":") ? "vxlanV6" : "vxlan");
   }
   return enabled;
 }
