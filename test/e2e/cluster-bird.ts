@@ -16,6 +16,9 @@ export type CalicoBirdPlan = {
   readonly blocks: readonly string[];
 };
 
+/** Milliseconds; a session that closes and opens takes longer. */
+const CLOCKS_APART = 100;
+
 const FAMILIES: readonly LabFamily[] = ["ipv4", "ipv6"];
 
 /**
@@ -26,6 +29,7 @@ export class CalicoBird {
   readonly plan: CalicoBirdPlan;
   readonly #lab: Lab;
   readonly #folder: string;
+  readonly #told = new Map<string, { readonly info: string; readonly since: string }>();
 
   constructor(lab: Lab, plan: CalicoBirdPlan) {
     this.plan = plan;
@@ -67,15 +71,27 @@ export class CalicoBird {
     return parseBirdRoutes(await this.birdc(family, "show route all where source = RTS_BGP"));
   }
 
-  /** By protocol, its state and since when: "Established 12:00:01.123". */
+  /** By protocol, its state and since when: "Established 12:00:01.123". A session that has not moved has the text that it had. */
   async sessions(family: LabFamily): Promise<ReadonlyMap<string, string>> {
     const lines = (await this.birdc(family, "show protocols")).split("\n");
     const words = lines.map((line) => line.trim().split(/\s+/));
     return new Map(
       words
         .filter(([, kind]) => kind === "BGP")
-        .map(([name = "", , , , since = "", info = ""]) => [name, `${info} ${since}`]),
+        .map(([name = "", , , , since = "", info = ""]) => [
+          name,
+          `${info} ${this.#since(`${family} ${name}`, info, since)}`,
+        ]),
     );
+  }
+
+  /** BIRD computes the time from two clocks at each question, so it wobbles by some milliseconds. */
+  #since(session: string, info: string, since: string): string {
+    const told = this.#told.get(session);
+    const apart = told && Math.abs(millisecondsOfDay(told.since) - millisecondsOfDay(since));
+    if (told?.info === info && apart !== undefined && apart < CLOCKS_APART) return told.since;
+    this.#told.set(session, { info, since });
+    return since;
   }
 
   #file(family: LabFamily, kind: "conf" | "ctl"): string {
@@ -86,6 +102,12 @@ export class CalicoBird {
     const own = peerings.filter(({ address }) => familyOf(address) === family);
     writeFileSync(this.#file(family, "conf"), config(this.plan, family, own));
   }
+}
+
+/** Of "12:00:01.123". */
+function millisecondsOfDay(time: string): number {
+  const [hours = 0, minutes = 0, seconds = 0] = time.split(":").map(Number);
+  return ((hours * 60 + minutes) * 60 + seconds) * 1000;
 }
 
 function config(
