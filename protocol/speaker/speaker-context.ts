@@ -10,6 +10,17 @@ import type { PeerConfig, SpeakerConfig } from "./speaker-config.ts";
 import type { ConnectionId, SpeakerAction, SpeakerEvent } from "./speaker-io.ts";
 import { UpdateReader } from "./update-reader.ts";
 
+/** What a Speaker is made with: its dice, and limits in place of the usual ones. */
+export type SpeakerOptions = {
+  readonly random: () => number;
+  readonly limits?: {
+    /** Entries that a reader of changes may fall behind before it walks the table; a power of two. */
+    readonly logCapacity?: number;
+    /** Octets that a peer may fall behind its update group before it catches up from the table. */
+    readonly maxLagOctets?: number;
+  };
+};
+
 /**
  * What the parts of one Speaker share: its tables, the time of the input that is being handled, and the list of actions
  * that grows while it is. There is one for each Speaker, and it decides nothing.
@@ -41,14 +52,14 @@ export class SpeakerContext {
   #actions: SpeakerAction[] = [];
   #nextOutgoing = 1;
 
-  constructor(config: SpeakerConfig, random: () => number, now: Instant) {
+  constructor(config: SpeakerConfig, { random, limits }: SpeakerOptions, now: Instant) {
     this.now = now;
     this.restartingFamilies = new Set(config.gracefulRestart?.preservedFamilies);
     this.config = config;
     this.scope = new ImportScope(config);
     this.random = random;
-    this.rib = new Rib(config.decision);
-    this.groups = new UpdateGroups(this.rib);
+    this.rib = new Rib(config.decision, limits);
+    this.groups = new UpdateGroups(this.rib, limits);
     this.updates = new UpdateReader(this.rib.attributeSets);
   }
 

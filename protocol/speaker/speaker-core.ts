@@ -13,7 +13,7 @@ import { PeerTable } from "./peer-table.ts";
 import { RouteListing } from "./route-listing.ts";
 import { SelectionDeferral } from "./selection-deferral.ts";
 import type { Origination, SpeakerConfig } from "./speaker-config.ts";
-import { SpeakerContext } from "./speaker-context.ts";
+import { SpeakerContext, type SpeakerOptions } from "./speaker-context.ts";
 import type { ConnectionId, OperatorCommand, SpeakerAction, SpeakerInput } from "./speaker-io.ts";
 import type { SpeakerSnapshot } from "./speaker-snapshot.ts";
 import { TrackedNextHops } from "./tracked-next-hops.ts";
@@ -41,8 +41,8 @@ export class SpeakerCore {
   #shutdown: { readonly deadline: Instant; readonly message: string | undefined } | undefined;
   #workAnnounced = false;
 
-  constructor(config: SpeakerConfig, random: () => number, now: Instant) {
-    this.context = new SpeakerContext(config, random, now);
+  constructor(config: SpeakerConfig, options: SpeakerOptions, now: Instant) {
+    this.context = new SpeakerContext(config, options, now);
     this.peers = new PeerTable(this.context);
     this.routes = new RouteListing(this.context, this.peers);
     this.#originations = new Originations(this.context.rib);

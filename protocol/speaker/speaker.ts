@@ -1,6 +1,7 @@
 import type { BestRouteReader } from "../rib/best-route-reader.ts";
 import type { Family } from "../types/family.ts";
 import type { Instant } from "../types/instant.ts";
+import type { SpeakerOptions } from "./speaker-context.ts";
 import { SpeakerCore } from "./speaker-core.ts";
 import type { ConnectionId, SpeakerAction, SpeakerInput } from "./speaker-io.ts";
 import type { PeerSnapshot, RoutePage, RouteQuery, SpeakerSnapshot } from "./speaker-snapshot.ts";
@@ -11,12 +12,12 @@ import type { PeerSnapshot, RoutePage, RouteQuery, SpeakerSnapshot } from "./spe
  * It begins with its first `configure`; what is fed before that is remembered (originations) or refused (connections).
  */
 export class Speaker {
-  readonly #random: () => number;
+  readonly #options: SpeakerOptions;
   #core: SpeakerCore | undefined;
   #originated: Extract<SpeakerInput, { type: "originated" }> | undefined;
 
-  constructor({ random }: { readonly random: () => number }) {
-    this.#random = random;
+  constructor(options: SpeakerOptions) {
+    this.#options = options;
   }
 
   /** Takes one input and returns everything that the driver must do, in order, before it feeds the next one. */
@@ -73,7 +74,7 @@ export class Speaker {
   #begin(input: SpeakerInput, now: Instant): readonly SpeakerAction[] {
     switch (input.type) {
       case "configure": {
-        this.#core = new SpeakerCore(input.config, this.#random, now);
+        this.#core = new SpeakerCore(input.config, this.#options, now);
         const originated = this.#originated ?? { type: "originated", routes: [], complete: false };
         return this.#core.handle(originated, now);
       }

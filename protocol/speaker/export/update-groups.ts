@@ -28,7 +28,7 @@ type Membership = {
 };
 
 /** A member that lags this far behind its group leaves the stream and catches up from the table. */
-const DEFAULT_LIMITS: GroupLimits = { maxLagOctets: 4 << 20 };
+const MAX_LAG_OCTETS = 4 << 20;
 
 /** All update groups of a speaker: who is told what, and the bytes that say it. RFC 4271 §9.1.3, §9.2. */
 export class UpdateGroups {
@@ -37,9 +37,9 @@ export class UpdateGroups {
   readonly #groups = new Map<string, UpdateGroup>();
   readonly #memberships = new Map<number, Map<Family, Membership>>();
 
-  constructor(rib: Rib, limits: GroupLimits = DEFAULT_LIMITS) {
+  constructor(rib: Rib, { maxLagOctets = MAX_LAG_OCTETS }: Partial<GroupLimits> = {}) {
     this.#rib = rib;
-    this.#limits = limits;
+    this.#limits = { maxLagOctets };
   }
 
   /** A session came up in this family: initial dump, End-of-RIB, then changes. */
