@@ -8,8 +8,8 @@ import { API_VERSION, type Resource } from "../resources/resource.ts";
 import type { Agent } from "./agent.ts";
 import type { EventLog } from "./event-log.ts";
 
-/** How often it is looked whether there is something to tell. */
-const LOOK_MILLISECONDS = 5_000;
+/** How often it is looked whether there is something to tell: a person may be waiting for it. */
+const LOOK_MILLISECONDS = 500;
 /** News are told at once, but not more often than this: every write is heard by every node. */
 const SHORTEST_MILLISECONDS = 10_000;
 /** A daemon that has run for so long is one that stays. */
@@ -34,7 +34,10 @@ export type StatusPublisherOptions = {
   readonly now?: () => number;
 };
 
-type Request = Resource<string, { readonly node?: string; readonly updatePeriodSeconds?: number }>;
+type Request = Resource<
+  string,
+  { readonly node?: string; readonly updatePeriodSeconds?: number }
+> & { readonly status?: unknown };
 
 /**
  * Tells the cluster how this host's sessions are, in the CalicoNodeStatus objects that ask for it, so that the cluster can be
@@ -102,8 +105,10 @@ export class StatusPublisher {
     const last = this.#lastWrites.get(name);
     const told = this.#state();
     const age = this.#now() - (last?.at ?? Number.NEGATIVE_INFINITY);
-    const hasNews = !equalJson(last?.told, told) && age >= SHORTEST_MILLISECONDS;
-    if (age < period && !hasNews) return;
+    const hasNews = !equalJson(last?.told, told) && age >= Math.min(period, SHORTEST_MILLISECONDS);
+    // Whoever asks anew takes the old answer out (src/cli/session-wait.ts).
+    const isAsked = request.status === undefined;
+    if (age < period && !hasNews && !isAsked) return;
     const status = { lastUpdated: new Date(this.#now()).toISOString(), ...told };
     const result = await this.#options.datastore.update({ ...(request as Resource), status });
     if (result.type === "written") this.#lastWrites.set(name, { at: this.#now(), told });
@@ -112,7 +117,8 @@ export class StatusPublisher {
   /** As Calico's objects have it; the agent of a family is what it says of BIRD. */
   #state(): object {
     const { peers, routerId, startedAt, wallClock } = this.#options;
-    const all = peers();
+    // One that is idle on purpose is not one that is down.
+    const all = peers().filter(({ standsBy }) => standsBy === undefined);
     const ofVersion = (version: 4 | 6) =>
       all.filter(({ address }) => address.includes(":") === (version === 6));
     const [v4, v6] = [ofVersion(4), ofVersion(6)];
@@ -148,14 +154,19 @@ const PEER_TYPES: { readonly [origin: string]: string } = {
 };
 
 function toldPeer(
-  { address, origin, state, stateSince }: PeerSnapshot,
+  { address, origin, state, stateSince, families }: PeerSnapshot,
   wallClock: StatusPublisherOptions["wallClock"],
 ): object {
+  const spoken = families.filter(({ negotiated }) => negotiated);
   return {
     peerIP: address,
     type: PEER_TYPES[origin] ?? origin,
     state,
     since: wallClock(stateSince),
+    // Ours, not Calico's: the peer has told all that it has, and so have we. RFC 4724 §2.
+    toldAll:
+      state === "Established" &&
+      spoken.every(({ endOfRibReceived, endOfRibSent }) => endOfRibReceived && endOfRibSent),
   };
 }
 

@@ -57,7 +57,7 @@ function planReflection(
 ): ReflectorPlan {
   const nodes = resourcesOf(cluster, "Node");
   const chosen = nodes.filter(({ metadata }) => reflectors.includes(metadata.name));
-  const problems = problemsOf(cluster, { reflectors, chosen });
+  const problems = problemsOf(cluster, { reflectors, chosen, isDone: isReflected(nodes, chosen) });
   if (problems.length > 0) return { ok: false, problems };
   const labelled = chosen.map((node) => withLabel(node));
   const reflecting = labelled.map((node) => withClusterId(node, clusterId));
@@ -81,14 +81,18 @@ function planMesh(cluster: readonly AnyResource[]): ReflectorPlan {
     ({ spec }) => spec.bgp?.routeReflectorClusterID,
   );
   const peer = reflectorPeer(cluster);
-  if (reflecting.length === 0 && peer === undefined && isMesh(cluster)) {
-    return { ok: false, problems: ["this cluster is a full mesh already"] };
-  }
   const plain = reflecting.map((node) => withClusterId(node, undefined));
+  // Taken up again after the second step, nobody reflects any more and the labels are still there.
+  const labelled = peer === undefined ? [] : resourcesOf(cluster, "Node").filter(hasLabel);
+  const leftOver = labelled.filter((node) => !reflecting.includes(node));
   return withWaits(
     cluster,
     [
-      { title: "the mesh begins", apply: [withMesh(cluster, true)], remove: [] },
+      {
+        title: "the mesh begins",
+        apply: isMesh(cluster) ? [] : [withMesh(cluster, true)],
+        remove: [],
+      },
       {
         title: "route reflectors stop reflecting, and are nodes like others",
         apply: plain,
@@ -96,7 +100,7 @@ function planMesh(cluster: readonly AnyResource[]): ReflectorPlan {
       },
       {
         title: "explicit peerings with them end; their sessions go on in the mesh",
-        apply: plain.map(withoutLabel),
+        apply: [...plain, ...leftOver].map(withoutLabel),
         remove: peer === undefined ? [] : [peer],
       },
     ],
@@ -109,7 +113,12 @@ function problemsOf(
   {
     reflectors,
     chosen,
-  }: { readonly reflectors: readonly string[]; readonly chosen: readonly ResourceOf<"Node">[] },
+    isDone,
+  }: {
+    readonly reflectors: readonly string[];
+    readonly chosen: readonly ResourceOf<"Node">[];
+    readonly isDone: boolean;
+  },
 ): readonly string[] {
   const known = new Set(chosen.map(({ metadata }) => metadata.name));
   const config = defaultConfiguration(cluster);
@@ -120,9 +129,22 @@ function problemsOf(
     ...chosen
       .filter(({ spec }) => spec.bgp === undefined)
       .map(({ metadata }) => `Node ${metadata.name} has no spec.bgp: it peers with nobody`),
-    ...(isMesh(cluster) ? [] : ["the mesh is off: there is nothing to go on in the meantime"]),
+    ...(isMesh(cluster) || isDone
+      ? []
+      : ["the mesh is off: there is nothing to go on in the meantime (--to-mesh is the way back)"]),
     ...(secret ? ["nodeMeshPassword is in a Kubernetes Secret, which cannot be read here"] : []),
   ];
+}
+
+/** Exactly these nodes reflect already: a plan that was carried out is none that cannot be made. */
+function isReflected(
+  nodes: readonly ResourceOf<"Node">[],
+  chosen: readonly ResourceOf<"Node">[],
+): boolean {
+  const reflecting = nodes.filter(
+    (node) => hasLabel(node) && node.spec.bgp?.routeReflectorClusterID,
+  );
+  return reflecting.length === chosen.length && chosen.every((node) => reflecting.includes(node));
 }
 
 function isMesh(cluster: readonly AnyResource[]): boolean {
@@ -162,6 +184,10 @@ function reflectorPeer(cluster: readonly AnyResource[]): ResourceOf<"BGPPeer"> |
   return resourcesOf(cluster, "BGPPeer").find(({ metadata }) => metadata.name === PEER_NAME);
 }
 
+function hasLabel({ metadata }: ResourceOf<"Node">): boolean {
+  return metadata.labels?.[REFLECTOR_LABEL] === "true";
+}
+
 function withLabel(node: ResourceOf<"Node">): ResourceOf<"Node"> {
   const { metadata } = node;
   const labels = { ...metadata.labels, [REFLECTOR_LABEL]: "true" };
@@ -184,6 +210,9 @@ function withClusterId(
 
 /** What sessions of the mesh have, so that none is reset when it becomes one with a reflector. */
 function peerOfAll(cluster: readonly AnyResource[]): AnyResource {
+  const standing = reflectorPeer(cluster);
+  // Without a mesh, this peer is all that still knows what was set for the mesh.
+  if (standing !== undefined && !isMesh(cluster)) return standing;
   const mesh = defaultConfiguration(cluster)?.spec ?? {};
   const { nodeMeshPassword: password, nodeMeshSessions: sessions } = mesh;
   return {

@@ -1,45 +1,41 @@
-import { type PlanRequest, type PlanStep, planReflectors } from "../../analyse/plan-rr.ts";
-import type { Datastore } from "../../datastore/datastore.ts";
+import type { PlanRequest, PlanStep } from "../../analyse/plan-rr.ts";
+import { parseDuration } from "../../resources/duration.ts";
 import { formatKey, keyOf } from "../../resources/resource.ts";
-import type { AnyResource } from "../../resources/schemas.ts";
-import { validateResource } from "../../resources/validate.ts";
-import { changeResources } from "../change-resources.ts";
 import type { CommandContext } from "../command.ts";
 import { withDatastore } from "../datastore.ts";
 import { ExitCode } from "../exit-code.ts";
 import { CommandFailure } from "../failure.ts";
-import { isChange, type ResourceChange, replacement } from "../resource-change.ts";
+import { planMove } from "../reflector-move.ts";
 
-/**
- * `tortie bgp plan-rr`: the steps that are left, from what is in the datastore now; `--apply` takes the first of them. The plan
- * is made anew each time, so the way can be left and taken up again at any step.
- */
+const STANDARD_TIMEOUT = "2m";
+
+/** `tortie bgp plan-rr`: the steps that are left, from what is in the datastore now; `--apply` takes them. */
 export async function bgpPlanRr(context: CommandContext): Promise<number> {
   const request = requestOf(context);
-  const steps = await withDatastore(context, (datastore) => planOf(context, datastore, request));
-  const [next] = steps;
-  if (next === undefined) {
-    context.stdout.write("Nothing is left to do.\n");
-    return ExitCode.done;
+  const { apply, step, dryRun } = context.options;
+  if (apply === true && dryRun !== true) {
+    const { makeMove } = await import("../reflector-move.ts");
+    return makeMove(context, {
+      request,
+      oneStep: step === true,
+      timeoutSeconds: timeoutOf(context),
+    });
   }
-  if (context.options["apply"] !== true) {
-    for (const [i, step] of steps.entries()) context.stdout.write(stepText(step, i + 1));
-    return ExitCode.done;
-  }
-  const code = await changeResources(context, {
-    verb: "applied",
-    plan: (datastore) => changesOf(datastore, next),
-  });
-  if (code === ExitCode.done) context.stderr.write(waitText(next, steps.length - 1));
-  return code;
+  const { steps, next } = await withDatastore(context, (datastore) =>
+    planMove(context, datastore, request),
+  );
+  const left = steps.slice(next);
+  if (left.length === 0) context.stdout.write("Nothing is left to do.\n");
+  for (const [i, each] of left.entries()) context.stdout.write(stepText(each, i + 1));
+  return ExitCode.done;
 }
 
 function requestOf({ options }: CommandContext): PlanRequest {
   const { reflectors, clusterId, toMesh } = options;
-  if (toMesh === true) return { to: "mesh" };
-  if (typeof reflectors !== "string") {
+  if (toMesh === true && reflectors === undefined) return { to: "mesh" };
+  if (typeof reflectors !== "string" || toMesh === true) {
     throw new CommandFailure({
-      what: "which nodes shall reflect?",
+      what: toMesh === true ? "both ways at once?" : "which nodes shall reflect?",
       fix: "--reflectors host-1,host-2, or --to-mesh for the way back",
       exitCode: ExitCode.usage,
     });
@@ -51,48 +47,15 @@ function requestOf({ options }: CommandContext): PlanRequest {
   };
 }
 
-async function planOf(
-  { stderr }: CommandContext,
-  datastore: Datastore,
-  request: PlanRequest,
-): Promise<readonly PlanStep[]> {
-  const plan = planReflectors(await readCluster(datastore), request);
-  if (!plan.ok) {
-    throw new CommandFailure({
-      what: "this cannot be done without a break",
-      why: plan.problems.join("; "),
-      exitCode: ExitCode.failed,
-    });
-  }
-  for (const warning of plan.warnings) stderr.write(`warning: ${warning}\n`);
-  const left: PlanStep[] = [];
-  // A step that was taken stays in the plan, and has nothing to change any more.
-  for (const step of plan.steps) {
-    if ((await changesOf(datastore, step)).some(isChange)) left.push(step);
-  }
-  return left;
-}
-
-/** Bad objects are in force nowhere, so no plan counts on them. */
-async function readCluster(datastore: Datastore): Promise<readonly AnyResource[]> {
-  const { resources } = await datastore.list();
-  return resources.flatMap((resource) => {
-    const validated = validateResource(resource, { unknownFields: "warning" });
-    return validated.ok ? [validated.resource] : [];
+function timeoutOf({ options }: CommandContext): number {
+  const { timeout = STANDARD_TIMEOUT } = options;
+  const seconds = parseDuration(String(timeout));
+  if (seconds !== undefined && seconds > 0) return seconds;
+  throw new CommandFailure({
+    what: `--timeout ${timeout} is no time`,
+    fix: "--timeout 2m",
+    exitCode: ExitCode.usage,
   });
-}
-
-async function changesOf(
-  datastore: Datastore,
-  { apply, remove }: PlanStep,
-): Promise<readonly ResourceChange[]> {
-  const changes: ResourceChange[] = [];
-  for (const wanted of apply) changes.push(replacement(await datastore.get(keyOf(wanted)), wanted));
-  for (const gone of remove) {
-    const key = keyOf(gone);
-    changes.push({ key, before: await datastore.get(key) });
-  }
-  return changes;
 }
 
 function stepText({ title, apply, remove, waitFor }: PlanStep, number: number): string {
@@ -102,13 +65,4 @@ function stepText({ title, apply, remove, waitFor }: PlanStep, number: number): 
     ...(waitFor.length === 0 ? [] : [`wait for ${waitFor.length} sessions`]),
   ];
   return `${number}. ${title}\n${lines.map((line) => `   ${line}\n`).join("")}`;
-}
-
-function waitText({ waitFor }: PlanStep, left: number): string {
-  const sessions = waitFor.map(({ node, peer }) => `  ${node}: ${peer}\n`).join("");
-  const wait =
-    waitFor.length === 0
-      ? ""
-      : `Before the next step these must be Established, with all routes told (tortie bgp neighbor):\n${sessions}`;
-  return `${wait}${left === 0 ? "This was the last step.\n" : `${left} steps are left: the same command again.\n`}`;
 }

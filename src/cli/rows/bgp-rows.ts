@@ -89,16 +89,21 @@ export const BGP_ROWS: readonly Command[] = [
       { flags: "--reflectors <nodes>", description: "the nodes that shall reflect, with commas" },
       { flags: "--cluster-id <id>", description: "that the reflectors share (default: 244.0.0.1)" },
       { flags: "--to-mesh", description: "the way back" },
-      { flags: "--apply", description: "take the first step, and say what to wait for" },
-      { flags: "--dry-run", description: "with --apply: say what the step would do, and stop" },
+      {
+        flags: "--apply",
+        description: "make the move, step by step, waiting for sessions in between",
+      },
+      { flags: "--step", description: "with --apply: one step, and wait for its sessions" },
+      { flags: "--timeout <time>", description: "for the sessions of each step (default: 2m)" },
+      { flags: "--dry-run", description: "with --apply: only show the steps" },
     ],
+    description:
+      "From a mesh to route reflectors and back, make before break: the steps that are left. With --apply they are taken: before each, the sessions of the one before must be Established at both ends and End-of-RIB must have come; nodes are asked in CalicoNodeStatus objects, which are taken away again. Exits with 0 when nothing is left to do (or the one step is done), 1 where it cannot be done without a break, 5 or 6 when somebody else wrote at the same time, 7 when sessions did not come up in time, 130 when interrupted; the same command goes on from where it stands.",
     datastore: true,
     examples: [
       { command: "bgp plan-rr --reflectors host-1,host-2", does: "the plan" },
-      {
-        command: "bgp plan-rr --reflectors host-1,host-2 --apply",
-        does: "one step; again for the next",
-      },
+      { command: "bgp plan-rr --reflectors host-1,host-2 --apply", does: "the whole move" },
+      { command: "bgp plan-rr --to-mesh --apply --step", does: "one step of the way back" },
     ],
     load: async () => (await import("../commands/bgp-plan-rr.ts")).bgpPlanRr,
   },

@@ -19,5 +19,4 @@ const spec = z.strictObject({
 export const calicoNodeStatusSchema = {
   spec,
   rules: () => [],
-  withoutEffect: "is kept, but its status is not written by this version: see tortie status",
 } as const satisfies KindSchema;

@@ -11,10 +11,12 @@ function publisher(datastore: MemoryDatastore, options: { makesOwn: boolean }) {
   let now = Date.parse("2026-11-24T07:59:30Z");
   let state = "Established";
   let resources: readonly Resource[] = [];
+  const families = [{ negotiated: true, endOfRibReceived: true, endOfRibSent: true }];
   const peers = () =>
     [
-      { address: "10.0.0.2", origin: "mesh", state, stateSince: 5 },
-      { address: "fd00::2", origin: "node", state: "Active", stateSince: 5 },
+      { address: "10.0.0.2", origin: "mesh", state, stateSince: 5, families },
+      { address: "fd00::2", origin: "node", state: "Active", stateSince: 5, families: [] },
+      { address: "fd00::3", origin: "mesh", state: "Idle", standsBy: "why", families: [] },
     ] as unknown as readonly PeerSnapshot[];
   const made = new StatusPublisher({
     nodeName: "h1",
@@ -63,8 +65,8 @@ t.test(
         numberEstablishedV4: 1,
         numberNotEstablishedV4: 0,
         numberNotEstablishedV6: 1,
-        peersV4: [{ peerIP: "10.0.0.2", type: "NodeMesh", state: "Established" }],
-        peersV6: [{ peerIP: "fd00::2", type: "NodePeer", state: "Active" }],
+        peersV4: [{ peerIP: "10.0.0.2", type: "NodeMesh", state: "Established", toldAll: true }],
+        peersV6: [{ peerIP: "fd00::2", type: "NodePeer", state: "Active", toldAll: false }],
       },
     });
     host.pass(60);
@@ -105,5 +107,7 @@ t.test(
     t.equal((await host.look())?.status, undefined);
     await datastore.update(asking(30));
     t.ok((await host.look())?.status);
+    await datastore.update(asking(30));
+    t.ok((await host.look())?.status, "asked anew, it answers at once");
   },
 );

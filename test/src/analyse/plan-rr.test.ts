@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import t, { type Test } from "tap";
 import { type PlanStep, planReflectors } from "../../../src/analyse/plan-rr.ts";
 import { previewClusterChange } from "../../../src/analyse/preview-change.ts";
@@ -78,10 +79,32 @@ t.test("what cannot be planned is said", async (t) => {
   t.strictSame(problems(MESH, ["a"]), ["one route reflector is no redundancy: choose two"]);
   const off = [nodeV4("a"), nodeV4("b"), config({ nodeToNodeMeshEnabled: false })];
   t.strictSame(problems(off, ["a", "b"]), [
-    "the mesh is off: there is nothing to go on in the meantime",
+    "the mesh is off: there is nothing to go on in the meantime (--to-mesh is the way back)",
   ]);
-  t.strictSame(planReflectors(MESH, { to: "mesh" }), {
-    ok: false,
-    problems: ["this cluster is a full mesh already"],
-  });
+});
+
+t.test("wherever it was left, it is taken up again; at the end nothing is left", (t) => {
+  const there = { to: "reflectors", reflectors: ["c", "d"] } as const;
+  const requests = [there, { to: "mesh" }] as const;
+  let cluster = MESH;
+  for (const request of requests) {
+    for (let taken = 0; taken < 4; taken++) {
+      const plan = planReflectors(cluster, request);
+      if (!plan.ok) throw new Error(plan.problems.join());
+      const left = plan.steps.filter(({ apply, remove }) => {
+        const now = new Map(cluster.map((each) => [formatKey(keyOf(each)), each]));
+        const same = apply.every((each) =>
+          isDeepStrictEqual(now.get(formatKey(keyOf(each))), each),
+        );
+        return !same || remove.some((each) => now.has(formatKey(keyOf(each))));
+      });
+      const [next] = left;
+      t.equal(left.length, 3 - taken, `${request.to} after ${taken}: steps left`);
+      if (next !== undefined) cluster = after(cluster, next);
+    }
+  }
+  const labels = cluster.flatMap(({ metadata }) => Object.keys(metadata.labels ?? {}));
+  t.notOk(labels.includes("route-reflector"), "no label is left behind");
+  t.strictSame(previewClusterChange({ before: MESH, after: cluster }), [], "as it was");
+  t.end();
 });
