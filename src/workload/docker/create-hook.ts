@@ -23,7 +23,8 @@ export class CreateHook {
   readonly #options: CreateHookOptions;
   /** Tokens of containers that docker may not know yet. */
   readonly #underWay = new Set<string>();
-  #networkIsThere = false;
+  /** The look for the network, which is done once for all. */
+  #network: Promise<void> | undefined;
 
   constructor(options: CreateHookOptions) {
     this.#options = options;
@@ -36,7 +37,7 @@ export class CreateHook {
 
   /** Docker was started anew, and may have forgotten the network. */
   forgetNetwork(): void {
-    this.#networkIsThere = false;
+    this.#network = undefined;
   }
 
   async prepare(request: unknown): Promise<PreparedCreate | undefined> {
@@ -96,35 +97,69 @@ export class CreateHook {
     return new Refusal(status, `CALICO_IP ${asked} cannot be had: ${result.message}`);
   }
 
+  /** One look for all who ask at once: docker lets two networks of one name be made, and then can use neither. */
+  #ensureNetwork(): Promise<void> {
+    this.#network ??= this.#findOrMakeNetwork().catch((error: unknown) => {
+      this.#network = undefined;
+      throw error;
+    });
+    return this.#network;
+  }
+
   /** Made on the first need; its IPAM driver is docker's "null", because the address is chosen before docker is asked. */
-  async #ensureNetwork(): Promise<void> {
-    if (this.#networkIsThere) return;
+  async #findOrMakeNetwork(): Promise<void> {
     const { docker, network, driver } = this.#options;
-    const found = await docker.json("GET", `/networks/${network}`);
-    if (found === undefined) {
-      await docker
-        .json("POST", "/networks/create", {
-          Name: network,
-          CheckDuplicate: true,
-          Driver: driver,
-          IPAM: { Driver: "null" },
-        })
-        .catch((error: unknown) => {
-          // Two containers may be the first.
-          if (!(error instanceof DockerError && error.status === 409)) throw error;
-        });
-    } else {
-      const { Driver, IPAM } = found as { Driver?: unknown; IPAM?: { Driver?: unknown } };
-      if (Driver !== driver || IPAM?.Driver !== "null") {
-        throw new Refusal(
-          409,
-          `docker has a network ${network} that is not for CALICO_IP: 'docker network rm ${network}'`,
-        );
-      }
+    const found = await this.#networks();
+    if (found.some(({ Driver, IPAM }) => Driver !== driver || IPAM?.Driver !== "null")) {
+      throw new Refusal(
+        409,
+        `docker has a network ${network} that is not for CALICO_IP: 'docker network rm ${network}'`,
+      );
     }
-    this.#networkIsThere = true;
+    if (found.length > 1) return this.#removeDuplicates(found);
+    if (found.length === 1) return;
+    await docker
+      .json("POST", "/networks/create", {
+        Name: network,
+        CheckDuplicate: true,
+        Driver: driver,
+        IPAM: { Driver: "null" },
+      })
+      .catch((error: unknown) => {
+        // Somebody else may have been faster.
+        if (!(error instanceof DockerError && error.status === 409)) throw error;
+      });
+  }
+
+  /** Docker's filter takes a part of a name for a match. */
+  async #networks(): Promise<readonly DockerNetwork[]> {
+    const { docker, network } = this.#options;
+    const filters = encodeURIComponent(JSON.stringify({ name: [network] }));
+    const listed = await docker.json("GET", `/networks?filters=${filters}`);
+    return Array.isArray(listed) ? listed.filter(({ Name }) => Name === network) : [];
+  }
+
+  /** All but one; docker keeps one that containers are in. */
+  async #removeDuplicates(found: readonly DockerNetwork[]): Promise<void> {
+    let left = found.length;
+    for (const { Id } of found) {
+      if (left === 1) return;
+      const isGone = await this.#options.docker.json("DELETE", `/networks/${Id}`).then(
+        () => true,
+        () => false,
+      );
+      if (isGone) left--;
+    }
   }
 }
+
+/** What docker says of a network. */
+type DockerNetwork = {
+  readonly Id?: unknown;
+  readonly Name?: unknown;
+  readonly Driver?: unknown;
+  readonly IPAM?: { readonly Driver?: unknown };
+};
 
 function unavailable(error: unknown): Error {
   if (error instanceof Refusal) return error;

@@ -28,10 +28,11 @@ const NODE_RESOURCE = {
   spec: {},
 };
 
-/** The front door over memory, and a docker that knows one network, once it was made. */
-async function frontDoor(t: Test) {
+/** The front door over memory, and a docker that knows the networks that were made, and these. */
+async function frontDoor(t: Test, networks: readonly object[] = []) {
   const folder = mkdtempSync(join(tmpdir(), "tortie-door-"));
   const made: unknown[] = [];
+  const deleted: string[] = [];
   const server = createServer((request, response) => {
     let body = "";
     request.on("data", (chunk) => {
@@ -39,8 +40,11 @@ async function frontDoor(t: Test) {
     });
     request.on("end", () => {
       if (request.method === "POST") made.push(JSON.parse(body));
-      const isNetwork = request.url === "/networks/tortie";
-      if (isNetwork && made.length === 0) response.writeHead(404).end("{}");
+      const listed = [...networks, ...made];
+      if (request.method === "DELETE") {
+        deleted.push(request.url ?? "");
+        response.writeHead(request.url === "/networks/in-use" ? 403 : 204).end();
+      } else if (request.url?.startsWith("/networks?")) response.end(JSON.stringify(listed));
       else if (request.url?.startsWith("/containers/json")) response.end('[{"Id":"c0ffee"}]');
       else if (request.url === "/networks/n1") response.end('{"Name":"blue"}');
       else response.writeHead(request.method === "POST" ? 201 : 200).end(JSON.stringify(made[0]));
@@ -76,7 +80,7 @@ async function frontDoor(t: Test) {
     if (method === undefined) throw new Error(`no ${name}`);
     return method(body as Readonly<Record<string, unknown>>);
   };
-  return { ...parts, made, endpoints, create, driver, call };
+  return { ...parts, made, deleted, endpoints, create, driver, call };
 }
 
 type Rewritten = {
@@ -167,6 +171,28 @@ t.test("what is refused leaves nothing, and what docker refuses is undone", asyn
     status: 503,
     message: /etcd is away/,
   });
+});
+
+t.test("docker's network of the front door is one", async (t) => {
+  const request = { Env: ["CALICO_IP=auto"] };
+  const ours = { Name: "tortie", Driver: "tortie", IPAM: { Driver: "null" } };
+  const fresh = await frontDoor(t);
+  await Promise.all(Array.from({ length: 20 }, () => fresh.create.prepare(request)));
+  t.equal(fresh.made.length, 1, "twenty containers at once make one");
+  const twice = await frontDoor(t, [
+    { ...ours, Id: "in-use" },
+    { ...ours, Id: "b" },
+    { ...ours, Id: "c" },
+    { ...ours, Id: "other", Name: "tortie-too", Driver: "bridge" },
+  ]);
+  await twice.create.prepare(request);
+  t.same([twice.made, twice.deleted], [[], ["/networks/in-use", "/networks/b", "/networks/c"]]);
+  const foreign = await frontDoor(t, [{ ...ours, Driver: "bridge" }]);
+  for (const again of ["once", "again"]) {
+    await t.rejects(foreign.create.prepare(request), { status: 409 }, again);
+  }
+  const owner = await foreign.ipam.ownerOf(IpAddress("192.168.0.1"));
+  t.equal(owner, undefined, "and no address was claimed for it");
 });
 
 t.test("networks of people: pools, addresses, endpoints", async (t) => {
