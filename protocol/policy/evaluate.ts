@@ -1,5 +1,6 @@
 import type { AttributeSetListener, AttributeSetTable } from "../rib/attribute-set-table.ts";
 import { maskWords, wordsOfPrefix } from "../rib/prefix-words.ts";
+import type { RouteInterfaces } from "../rib/route-interfaces.ts";
 import { type Family, IPV6_UNICAST } from "../types/family.ts";
 import { unreachable } from "../types/never.ts";
 import { Prefix } from "../types/prefix.ts";
@@ -26,25 +27,27 @@ const SOURCES: readonly RouteSource[] = ["local", "ebgp", "ibgp"];
 /**
  * A policy made ready for one attribute set table. Most conditions look at the attribute set only: which rules a set could
  * match is worked out once a set and source, and remembered until the set is freed; per route only prefixes remain to
- * be compared. A policy that never looks at prefixes costs one look-up a route, accept-all nothing.
+ * be compared, and interfaces where a rule asks for one. A policy that looks at neither costs one look-up a route, accept-all
+ * nothing.
  */
 export class PolicyEvaluator implements AttributeSetListener {
   readonly policy: Policy;
   readonly #attributeSets: AttributeSetTable;
   readonly #rules: readonly CompiledRule[];
-  readonly #looksAtPrefix: boolean;
+  readonly #interfaces: Pick<RouteInterfaces, "of">;
   readonly #editor = new CanonicalEditor();
   #closed = false;
-  /** Places of the rules whose set conditions hold, by set × 4 + source; up to the first one without a prefix condition. */
+  /** Places of the rules whose set conditions hold, by set × 4 + source; up to the first one without another condition. */
   readonly #candidates = new Map<number, readonly RuleIndex[]>();
   /** Set after the operations of a rule, by set × 4 + source, one map a rule; only for rules with operations. */
   readonly #results: readonly Map<number, number>[];
 
-  constructor(policy: Policy, attributeSets: AttributeSetTable) {
+  constructor(policy: Policy, tables: RouteTables) {
+    const { attributeSets } = tables;
     this.policy = policy;
     this.#attributeSets = attributeSets;
+    this.#interfaces = tables.interfaces;
     this.#rules = policy.rules.map(compileRule);
-    this.#looksAtPrefix = this.#rules.some((rule) => rule.prefix !== undefined);
     this.#results = policy.rules.map(() => new Map());
     attributeSets.listen(this);
   }
@@ -61,8 +64,13 @@ export class PolicyEvaluator implements AttributeSetListener {
   }
 
   /** Whether two routes with one attribute set can fare differently. */
-  looksAtPrefix(): boolean {
-    return this.#looksAtPrefix;
+  looksBeyondSet(): boolean {
+    return this.#rules.some((rule) => !dependsOnSetOnly(rule));
+  }
+
+  /** Whether routes fare differently when they come to lead over another interface. */
+  looksAtInterface(): boolean {
+    return this.#rules.some((rule) => rule.interface !== undefined);
   }
 
   /** The id of the set after the operations of the deciding rule, or 0 when the route is rejected. */
@@ -88,8 +96,10 @@ export class PolicyEvaluator implements AttributeSetListener {
   decide(words: Uint32Array, length: number, attributeSet: number, source: RouteSource): RuleIndex {
     if (this.#rules.length === 0) return NO_RULE;
     for (const index of this.#candidatesOf(attributeSet, source)) {
-      const prefix = this.#rules[index]?.prefix;
-      if (prefix === undefined || matchesPrefix(prefix, words, length)) return index;
+      const rule = this.#rules[index] as CompiledRule;
+      if (rule.prefix !== undefined && !matchesPrefix(rule.prefix, words, length)) continue;
+      if (rule.interface === undefined) return index;
+      if (rule.interface.test(this.#interfaces.of(words, length, attributeSet) ?? "")) return index;
     }
     return NO_RULE;
   }
@@ -139,17 +149,24 @@ export class PolicyEvaluator implements AttributeSetListener {
     for (const [index, rule] of this.#rules.entries()) {
       if (!matchesSet(rule, octets, localPref, source)) continue;
       candidates.push(index);
-      if (rule.prefix === undefined) break;
+      if (dependsOnSetOnly(rule)) break;
     }
     if (!this.#closed) this.#candidates.set(key, candidates);
     return candidates;
   }
 }
 
+/** What a policy looks at besides the route itself; a Rib is that. */
+export type RouteTables = {
+  readonly attributeSets: AttributeSetTable;
+  readonly interfaces: Pick<RouteInterfaces, "of">;
+};
+
 type CompiledRule = {
   readonly action: "accept" | "reject";
   readonly match: PolicyMatch;
   readonly prefix: CompiledPrefix | undefined;
+  readonly interface: RegExp | undefined;
   readonly community: Uint8Array | undefined;
   readonly operations: readonly PolicyOperation[];
 };
@@ -164,6 +181,7 @@ type CompiledPrefix = {
 
 function compileRule(rule: PolicyRule): CompiledRule {
   const { prefix = everyPrefixOf(rule.match.family), community } = rule.match;
+  const { interface: pattern } = rule.match;
   return {
     action: rule.action,
     match: rule.match,
@@ -173,6 +191,7 @@ function compileRule(rule: PolicyRule): CompiledRule {
       minLength: prefix.minLength ?? 0,
       maxLength: prefix.maxLength ?? 128,
     },
+    interface: pattern === undefined ? undefined : interfacePattern(pattern),
     community: community === undefined ? undefined : communityOctets(community),
     operations: rule.action === "accept" ? (rule.operations ?? []) : [],
   };
@@ -182,6 +201,21 @@ function compileRule(rule: PolicyRule): CompiledRule {
 function everyPrefixOf(family: Family | undefined): PolicyMatch["prefix"] {
   if (family === undefined) return undefined;
   return { cidr: Prefix(family === IPV6_UNICAST ? "::/0" : "0.0.0.0/0"), operator: "in" };
+}
+
+/** As a shell would read it, and BIRD. */
+function interfacePattern(pattern: string): RegExp {
+  const source = pattern.replace(
+    /[\\^$.*+?()[\]{}|]/g,
+    (special) => WILDCARDS[special] ?? `\\${special}`,
+  );
+  return new RegExp(`^${source}$`);
+}
+
+const WILDCARDS: { readonly [wildcard: string]: string } = { "*": ".*", "?": "." };
+
+function dependsOnSetOnly({ prefix, interface: pattern }: CompiledRule): boolean {
+  return prefix === undefined && pattern === undefined;
 }
 
 function matchesSet(

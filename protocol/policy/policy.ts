@@ -41,6 +41,8 @@ export type PolicyMatch = {
   /** The AS_PATH starts with these. */
   readonly asPathPrefix?: readonly Asn[];
   readonly localPref?: number;
+  /** The interface over which the route leads: `*` is any run of characters, `?` one. A route without one has the name "". */
+  readonly interface?: string;
 };
 
 export type PolicyOperation =

@@ -6,6 +6,8 @@ export type NextHopResolution = {
   readonly reachable: boolean;
   readonly metric: number;
   readonly onLink: boolean;
+  /** The one interface over which it is reached; absent where there are several. */
+  readonly interface?: string;
 };
 
 /** The next hop of local routes: none, always reachable. */
@@ -24,6 +26,7 @@ export class NextHopTable {
   readonly #uses: number[] = [0];
   readonly #reachable: boolean[] = [true];
   readonly #metrics: number[] = [0];
+  readonly #interfaces: (string | undefined)[] = [undefined];
   readonly #changed: boolean[] = [false];
   readonly #free: number[] = [];
   readonly #resolutions = new Map<IpAddress, NextHopResolution>();
@@ -31,6 +34,8 @@ export class NextHopTable {
   readonly #last = new Uint8Array(33);
   #lastId = NO_NEXT_HOP;
   #anyChanged = false;
+  #interfacesVersion = 0;
+  #tracksUnused = false;
   #trackedChanged = false;
 
   /** The id of the next hop at the head of canonical octets; holds it for one attribute set. */
@@ -58,6 +63,7 @@ export class NextHopTable {
     this.#ids.delete(this.#keys[id] as string);
     this.#addresses[id] = undefined;
     this.#free.push(id);
+    if (this.#tracksUnused) this.#trackedChanged = true;
     if (id === this.#lastId) this.#lastId = NO_NEXT_HOP;
   }
 
@@ -80,6 +86,22 @@ export class NextHopTable {
 
   metric(id: number): number {
     return this.#metrics[id] as number;
+  }
+
+  interfaceOf(id: number): string | undefined {
+    return this.#interfaces[id];
+  }
+
+  /** Grows whenever a next hop is reached over another interface than before. */
+  interfacesVersion(): number {
+    return this.#interfacesVersion;
+  }
+
+  /** Whether next hops of routes that were not accepted are tracked, too: import may turn on what they resolve to. */
+  trackUnused(tracked: boolean): void {
+    if (this.#tracksUnused === tracked) return;
+    this.#tracksUnused = tracked;
+    this.#trackedChanged = true;
   }
 
   /** The global address; undefined for the next hop of local routes. */
@@ -119,7 +141,8 @@ export class NextHopTable {
     this.#trackedChanged = false;
     const tracked = new Set<IpAddress>();
     for (const [id, address] of this.#addresses.entries()) {
-      if (address !== undefined && (this.#uses[id] as number) > 0) tracked.add(address);
+      const wanted = this.#tracksUnused || (this.#uses[id] as number) > 0;
+      if (address !== undefined && wanted) tracked.add(address);
     }
     for (const nextHop of this.#resolutions.keys()) {
       if (!tracked.has(nextHop)) this.#resolutions.delete(nextHop);
@@ -134,6 +157,10 @@ export class NextHopTable {
   }
 
   #set(id: number, resolution: NextHopResolution): void {
+    if (this.#interfaces[id] !== resolution.interface) {
+      this.#interfaces[id] = resolution.interface;
+      this.#interfacesVersion++;
+    }
     const metric = resolution.reachable ? resolution.metric : 0;
     if (this.#reachable[id] === resolution.reachable && this.#metrics[id] === metric) return;
     this.#reachable[id] = resolution.reachable;
@@ -152,8 +179,10 @@ export class NextHopTable {
     this.#uses[id] = 0;
     this.#reachable[id] = resolution?.reachable ?? false;
     this.#metrics[id] = resolution?.reachable ? resolution.metric : 0;
+    this.#interfaces[id] = resolution?.interface;
     this.#changed[id] = false;
     this.#ids.set(key, id);
+    if (this.#tracksUnused) this.#trackedChanged = true;
     return id;
   }
 }

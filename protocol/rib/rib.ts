@@ -5,12 +5,17 @@ import type { DecisionConfig } from "./decision-config.ts";
 import { FamilyRib } from "./family-rib.ts";
 import { type NextHopResolution, NextHopTable } from "./next-hop-table.ts";
 import { type PeerFacts, PeerTable } from "./peer-table.ts";
+import { RouteInterfaces } from "./route-interfaces.ts";
 
 /** All routes of one speaker: a FamilyRib per family over shared attribute sets, peers and next hops. RFC 4271 §3.2. */
 export class Rib {
   readonly peers = new PeerTable();
   readonly nextHops = new NextHopTable();
   readonly attributeSets = new AttributeSetTable(this.nextHops);
+  readonly interfaces = new RouteInterfaces({
+    sets: this.attributeSets,
+    nextHops: this.nextHops,
+  });
   readonly #families = new Map<Family, FamilyRib>();
   readonly #logCapacity: number | undefined;
   #config: DecisionConfig;

@@ -40,6 +40,7 @@ export class Originations {
       touched.add(prefixFamily(prefix));
     }
     this.#routes = desired;
+    this.#rib.interfaces.setOwn(desired.values());
     return touched;
   }
 

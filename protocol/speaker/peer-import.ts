@@ -1,5 +1,6 @@
 import { PolicyEvaluator } from "../policy/evaluate.ts";
 import type { AttributeSetTable } from "../rib/attribute-set-table.ts";
+import type { Rib } from "../rib/rib.ts";
 import { refuse, type Verdict } from "../rib/verdict.ts";
 import type { Asn } from "../types/asn.ts";
 import {
@@ -29,19 +30,24 @@ export class PeerImport {
     config: PeerConfig,
     speaker: SpeakerConfig,
     scope: ImportScope,
-    table: AttributeSetTable,
+    rib: Pick<Rib, "attributeSets" | "interfaces">,
   ) {
     this.#config = config;
-    this.#table = table;
+    this.#table = rib.attributeSets;
     this.#rules = setRules(config, speaker, scope);
     const { importPolicy } = config;
     const everything = importPolicy.rules.length === 0 && importPolicy.otherwise === "accept";
-    this.#policy = everything ? undefined : new PolicyEvaluator(importPolicy, table);
+    this.#policy = everything ? undefined : new PolicyEvaluator(importPolicy, rib);
   }
 
   /** Another one takes its place: what the policy remembers is let go. */
   close(): void {
     this.#policy?.close();
+  }
+
+  /** Whether routes are judged otherwise when they come to lead over another interface. */
+  looksAtInterface(): boolean {
+    return this.#policy?.looksAtInterface() ?? false;
   }
 
   /** Judges the set that several prefixes share: its id, perhaps as amended, or the verdict that refuses them all. */

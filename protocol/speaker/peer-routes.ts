@@ -162,6 +162,11 @@ export class PeerRoutes {
     }
   }
 
+  /** Whether import turns on the interfaces of routes. */
+  get importLooksAtInterface(): boolean {
+    return this.#imports.looksAtInterface();
+  }
+
   /** Export rules changed: what differs is sent. */
   regroup(): void {
     const running = this.#running;
@@ -224,7 +229,7 @@ export class PeerRoutes {
 
   #newImports(): PeerImport {
     const { config, scope, rib } = this.#context;
-    return new PeerImport(this.#config, config, scope, rib.attributeSets);
+    return new PeerImport(this.#config, config, scope, rib);
   }
 
   #run(

@@ -101,6 +101,8 @@ export type PeerFamilyConfig = {
 export type Origination = {
   readonly prefix: Prefix;
   readonly kind: "workload" | "block" | "prefix";
+  /** Over which this host delivers it, for filters that ask. */
+  readonly interface?: string;
   readonly localPref?: number;
   readonly med?: number;
   readonly communities?: readonly (Community | LargeCommunity)[];

@@ -40,6 +40,7 @@ export class SpeakerCore {
   readonly #converging: Converging[] = [];
   #shutdown: { readonly deadline: Instant; readonly message: string | undefined } | undefined;
   #workAnnounced = false;
+  #interfacesVersion = 0;
 
   constructor(config: SpeakerConfig, options: SpeakerOptions, now: Instant) {
     this.context = new SpeakerContext(config, options, now);
@@ -148,6 +149,9 @@ export class SpeakerCore {
 
   #configure(config: SpeakerConfig): void {
     this.peers.configure(config);
+    this.context.rib.nextHops.trackUnused(
+      this.peers.some(({ routes }) => routes.importLooksAtInterface),
+    );
     this.context.selection?.keepPeers(
       new Set(config.peers.filter(({ adminDown }) => !adminDown).map(({ name }) => name)),
     );
@@ -262,6 +266,7 @@ export class SpeakerCore {
     if (this.#nextHops.update(this.peers.takeChanged() ? this.peers.addresses() : undefined)) {
       this.#touchAll();
     }
+    this.#noticeInterfaces();
     const remaining = budget > 0 ? this.#work(budget) : context.touched.size > 0;
     if (budget === 0 && this.#outputIsDue()) this.#announceOutput();
     if (!remaining) this.#tellConverged();
@@ -281,6 +286,14 @@ export class SpeakerCore {
     if (context.touched.size > 0) this.#announceOutput();
     if (!remaining) context.touched.clear();
     return remaining;
+  }
+
+  /** Import filters that ask for interfaces judge again where next hops are reached over others than before. */
+  #noticeInterfaces(): void {
+    const version = this.context.rib.nextHops.interfacesVersion();
+    if (version === this.#interfacesVersion) return;
+    this.#interfacesVersion = version;
+    for (const { routes } of this.peers) if (routes.importLooksAtInterface) routes.rejudge();
   }
 
   #outputIsDue(): boolean {

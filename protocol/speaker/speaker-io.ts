@@ -63,6 +63,8 @@ export type NextHopState = {
   readonly metric: number;
   /** On a directly connected network; decides on next hop "auto" and on single-hop sessions. */
   readonly onLink: boolean;
+  /** The one interface over which it is reached, for filters that ask; absent where there are several. */
+  readonly interface?: string;
 };
 
 /** Acts of an operator. `stop` is the end of all sessions: "restart" closes TCP without a Cease, "shutdown" withdraws, sends Cease 6/2, then closes. */

@@ -20,7 +20,8 @@ export class Announcements {
     originations: readonly Origination[],
   ): ReadonlyMap<Prefix, number> {
     const sets = this.#rib.attributeSets;
-    const policy = new PolicyEvaluator(exportPolicy, sets);
+    this.#rib.interfaces.setOwn(originations);
+    const policy = new PolicyEvaluator(exportPolicy, this.#rib);
     const carried = new Set(families.map(({ family }) => family));
     const told = new Map<Prefix, number>();
     for (const route of originations) {

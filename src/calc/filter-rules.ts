@@ -4,16 +4,10 @@ import { type Family, IPV4_UNICAST, IPV6_UNICAST } from "../../protocol/types/fa
 import { Prefix, prefixLength } from "../../protocol/types/prefix.ts";
 import { asNumberOf } from "../resources/field.ts";
 import type { ResourceOf, SpecOf } from "../resources/schemas.ts";
-import type { HostStateProblem } from "./host-state.ts";
 import { communityOf } from "./prefix-communities.ts";
 import { localPrefOf } from "./route-priority.ts";
 
 type Rule = NonNullable<SpecOf<"BGPFilter">["exportV4"]>[number];
-
-export type FilterRules = {
-  readonly rules: readonly PolicyRule[];
-  readonly problems: readonly HostStateProblem[];
-};
 
 /** A filter that a BGPPeer names, if there is one. */
 export type NamedFilter = {
@@ -29,63 +23,41 @@ export function filterRules(
     /** Of which kind the session is that the rules are for: a rule's peerType is decided here. */
     readonly session: "eBGP" | "iBGP";
   },
-): FilterRules {
-  const found = filters.map(({ name, filter }): FilterRules => {
-    if (filter !== undefined) return rulesOf(filter, options);
-    return {
-      rules: [{ name: `${name}: does not exist`, match: {}, action: "reject" }],
-      problems: [],
-    };
-  });
-  return {
-    rules: found.flatMap(({ rules }) => rules),
-    problems: found.flatMap(({ problems }) => problems),
-  };
+): readonly PolicyRule[] {
+  return filters.flatMap(({ name, filter }): readonly PolicyRule[] =>
+    filter === undefined
+      ? [{ name: `${name}: does not exist`, match: {}, action: "reject" }]
+      : rulesOf(filter, options),
+  );
 }
 
 function rulesOf(
   { spec, metadata }: ResourceOf<"BGPFilter">,
   { direction, session }: { readonly direction: "import" | "export"; readonly session: string },
-): FilterRules {
+): readonly PolicyRule[] {
   const lists = [
     { list: `${direction}V4` as const, family: IPV4_UNICAST },
     { list: `${direction}V6` as const, family: IPV6_UNICAST },
   ];
-  const found = lists.flatMap(({ list, family }) =>
+  return lists.flatMap(({ list, family }) =>
     (spec[list] ?? []).flatMap((rule, index) => {
       if (rule.peerType !== undefined && rule.peerType !== session) return [];
       const name = `${metadata.name}.${list}[${index}]`;
-      return [policyRule(rule, { family, name, filter: metadata.name })];
+      return [policyRule(rule, { family, name })];
     }),
   );
-  return {
-    rules: found.flatMap(({ rules }) => rules),
-    problems: found.flatMap(({ problems }) => problems),
-  };
 }
 
-type RulePlace = { readonly family: Family; readonly name: string; readonly filter: string };
+type RulePlace = { readonly family: Family; readonly name: string };
 
-function policyRule(rule: Rule, { family, name, filter }: RulePlace): FilterRules {
+function policyRule(rule: Rule, { family, name }: RulePlace): PolicyRule {
   const action = rule.action === "Accept" ? "accept" : "reject";
   const operations = (rule.operations ?? []).flatMap(policyOperations);
-  const made: PolicyRule = {
+  return {
     name,
     match: policyMatch(rule, family),
     action,
     ...(operations.length > 0 && { operations }),
-  };
-  if (!rule.interface) return { rules: [made], problems: [] };
-  // The engine knows no interfaces. Whichever way the rule points, the result must not let more through than it would.
-  const outcome = action === "accept" ? "never matches" : "matches whatever the interface";
-  return {
-    rules: action === "accept" ? [] : [made],
-    problems: [
-      {
-        resource: `BGPFilter/${filter}`,
-        message: `${name}: a condition on the interface is not supported; the rule ${outcome}`,
-      },
-    ],
   };
 }
 
@@ -99,6 +71,7 @@ function policyMatch(rule: Rule, family: Family): PolicyMatch {
     ...(community !== undefined && { community }),
     ...(asPathPrefix.length > 0 && { asPathPrefix }),
     ...(rule.priority && { localPref: localPrefOf(rule.priority) }),
+    ...(rule.interface && { interface: rule.interface }),
   };
 }
 

@@ -70,14 +70,15 @@ type Surroundings = {
 
 function originationsOf(
   address: IpAddress,
-  { priority }: LocalWorkload,
+  { priority, state }: LocalWorkload,
   { own, normal }: Surroundings,
 ): readonly Origination[] {
   const prefix = hostPrefix(address);
   const usual = normalOf(address, normal);
   const elevated = priority !== undefined && priority < usual;
   if (aggregateOf(own, prefix) !== undefined && !elevated) return [];
-  return [{ prefix, kind: "workload", localPref: localPrefOf(elevated ? priority : usual) }];
+  const localPref = localPrefOf(elevated ? priority : usual);
+  return [{ prefix, kind: "workload", interface: state.interface, localPref }];
 }
 
 function normalOf(address: IpAddress, { ipv4, ipv6 }: HostState["routeMetric"]): number {

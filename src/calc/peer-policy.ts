@@ -4,7 +4,6 @@ import type { PeeringsAndProblems } from "./addressed-peerings.ts";
 import type { Cluster } from "./cluster.ts";
 import type { Table, Value } from "./derive/derivation.ts";
 import { filterRules } from "./filter-rules.ts";
-import type { HostStateProblem } from "./host-state.ts";
 import { isAggregate } from "./own-blocks.ts";
 import type { Peering } from "./peering.ts";
 import type { Pool } from "./pools.ts";
@@ -17,7 +16,6 @@ export type PeerPolicies = {
   readonly exportPolicy: Policy;
   /** BGPFilters that are named and do not exist. */
   readonly missing: readonly string[];
-  readonly problems: readonly HostStateProblem[];
 };
 
 /** Names the policies of a peering: their session's kind and the filters. */
@@ -72,10 +70,9 @@ export function derivePolicies(
     const { rules, otherwise } = read.value(standard);
     const suffix = names.length === 0 ? "" : `:${names.join(",")}`;
     return {
-      importPolicy: { name: `import${suffix}`, rules: incoming.rules, otherwise: "accept" },
-      exportPolicy: { name: `export${suffix}`, rules: [...outgoing.rules, ...rules], otherwise },
+      importPolicy: { name: `import${suffix}`, rules: incoming, otherwise: "accept" },
+      exportPolicy: { name: `export${suffix}`, rules: [...outgoing, ...rules], otherwise },
       missing: filters.flatMap(({ name, filter }) => (filter === undefined ? [name] : [])),
-      problems: [...incoming.problems, ...outgoing.problems],
     };
   });
 }

@@ -53,7 +53,7 @@ export function derivePeers(cluster: Cluster, { workloads, blocks, pools }: Peer
   return {
     configs: derivation.list(derivation.table("peers", byName, ([peer]) => peer)),
     staticRoutes: derivation.list(derivation.table("static routes", routes, ([route]) => route)),
-    problems: [...problems, policies, made],
+    problems: [...problems, made],
   };
 }
 

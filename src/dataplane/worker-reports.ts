@@ -1,10 +1,12 @@
 import type { IpAddress } from "../../protocol/types/ip-address.ts";
 import type { LinkTable } from "../kernel/link-table.ts";
+import type { LinkMessage } from "../kernel/netlink/link-codec.ts";
 import { SCOPE } from "../kernel/netlink/netlink-constants.ts";
 import { formatRouteTarget } from "../kernel/route-target.ts";
+import { isTunnelOfOurs } from "../kernel/tunnel-driver.ts";
 import type { InterfaceDown } from "./next-hop-feed.ts";
 import type { NextHopResolver, Resolution } from "./next-hop-resolver.ts";
-import type { FromRouteWorker } from "./route-worker-messages.ts";
+import type { FromRouteWorker, InterfaceState } from "./route-worker-messages.ts";
 
 /** Puts what the worker knows into messages for the main thread. */
 export class WorkerReports {
@@ -24,16 +26,32 @@ export class WorkerReports {
 
   nextHops(nextHops: readonly IpAddress[]): void {
     const states = nextHops.map((nextHop) => {
-      const { reachable, metric, onLink } = this.#resolver.resolution(nextHop);
-      return { nextHop, reachable, metric, onLink };
+      const { reachable, metric, onLink, gateways } = this.#resolver.resolution(nextHop);
+      const name = this.#interfaceOf(gateways);
+      return {
+        nextHop,
+        reachable,
+        metric,
+        onLink,
+        ...(name !== undefined && { interface: name }),
+      };
     });
     if (states.length > 0) this.#send({ type: "nextHops", nextHops: states });
   }
 
+  /** The interface that all gateways share. */
+  #interfaceOf(gateways: Resolution["gateways"]): string | undefined {
+    const indexes = new Set(gateways.map(({ interfaceIndex }) => interfaceIndex));
+    const [index] = indexes;
+    return indexes.size === 1 && index !== undefined ? this.#links.byIndex(index)?.name : undefined;
+  }
+
   links(): void {
-    const interfaces = Array.from(this.#links.links(), ({ name, index, up, carrier, mtu }) => {
+    const interfaces = Array.from(this.#links.links(), (link): InterfaceState => {
+      const { name, index, up, carrier, mtu } = link;
       const addresses = this.#links.addressesOf(index).map(({ address }) => address);
-      return { name, index, up, carrier, mtu, addresses };
+      const tunnel = isTunnelOfOurs(link) ? tunnelOf(link) : undefined;
+      return { name, index, up, carrier, mtu, addresses, ...(tunnel && { tunnel }) };
     });
     this.#send({ type: "links", interfaces });
   }
@@ -62,4 +80,8 @@ export class WorkerReports {
     const ours = Array.from(this.#links.addresses()).filter(({ scope }) => scope !== SCOPE.host);
     return [...new Set(ours.map(({ address }) => address))];
   }
+}
+
+function tunnelOf({ vxlan }: LinkMessage): InterfaceState["tunnel"] {
+  return vxlan === undefined ? { type: "ipip" } : { type: "vxlan", port: vxlan.port };
 }

@@ -2,7 +2,7 @@
  * Hot: written like C on purpose; test/bench/rib.bench.ts measures it (export of a full table).
  *
  * From (accepted set, source peer) to the set that the members of a group are sent. The result is worked out once a set
- * and kept until that set is freed; a policy that looks at prefixes has one such cache a rule.
+ * and kept until that set is freed; a policy that looks at prefixes or interfaces has one such cache a rule.
  */
 import { CanonicalEditor } from "../../policy/canonical-editor.ts";
 import { NO_RULE, PolicyEvaluator, type RouteSource } from "../../policy/evaluate.ts";
@@ -22,9 +22,10 @@ export class GroupExporter implements AttributeSetListener {
   readonly #locRib: LocRib;
   readonly #profile: ExportProfile;
   readonly #policy: PolicyEvaluator;
+  readonly #looksBeyondSet: boolean;
   readonly #transform: ExportTransform;
   readonly #editor = new CanonicalEditor();
-  /** By deciding rule + 1; only the first is used when the policy never looks at prefixes. */
+  /** By deciding rule + 1; only the first is used when the policy looks at the set alone. */
   readonly #caches: SetCache[] = [new SetCache()];
   readonly #words: Uint32Array;
 
@@ -32,7 +33,8 @@ export class GroupExporter implements AttributeSetListener {
     this.#rib = rib;
     this.#locRib = locRib;
     this.#profile = profile;
-    this.#policy = new PolicyEvaluator(profile.exportPolicy, rib.attributeSets);
+    this.#policy = new PolicyEvaluator(profile.exportPolicy, rib);
+    this.#looksBeyondSet = this.#policy.looksBeyondSet();
     this.#transform = new ExportTransform(profile, locRib.family);
     this.#words = new Uint32Array(locRib.words);
     rib.attributeSets.listen(this);
@@ -42,6 +44,11 @@ export class GroupExporter implements AttributeSetListener {
     this.#rib.attributeSets.unlisten(this);
     this.#policy.close();
     this.forget();
+  }
+
+  /** Whether routes are told otherwise when they come to lead over another interface. */
+  looksAtInterface(): boolean {
+    return this.#policy.looksAtInterface();
   }
 
   /** Nothing that was worked out holds any more. */
@@ -59,7 +66,7 @@ export class GroupExporter implements AttributeSetListener {
   outSet(prefix: number, route: number): number {
     const set = this.#locRib.acceptedSet(route);
     const source = this.#locRib.peer(route);
-    const cache = this.#policy.looksAtPrefix()
+    const cache = this.#looksBeyondSet
       ? this.#cacheOfRule(prefix, set, source)
       : (this.#caches[0] as SetCache);
     const known = cache.get(set, source);

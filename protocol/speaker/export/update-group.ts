@@ -58,6 +58,8 @@ export class UpdateGroup implements PrefixHolder {
   #filling: boolean;
   #notBefore: Instant | undefined;
   #peersVersion: number;
+  /** Undefined for a policy that does not ask for interfaces. */
+  #interfacesVersion: number | undefined;
   /** Counts changes of the sent-table, to recognise a twin. */
   #version = 0;
   #twin: { readonly group: UpdateGroup; readonly version: number } | undefined;
@@ -85,6 +87,9 @@ export class UpdateGroup implements PrefixHolder {
     const tables = { locRib, sets: rib.attributeSets, sent: this.#sent };
     this.#encoder = new BatchEncoder(tables, profile.wireContext);
     this.#peersVersion = rib.peers.version();
+    this.#interfacesVersion = this.#exporter.looksAtInterface()
+      ? rib.interfaces.version()
+      : undefined;
     locRib.addHolder(this);
   }
 
@@ -131,8 +136,7 @@ export class UpdateGroup implements PrefixHolder {
     if (member.catchUp !== undefined) return true;
     if (member.cursor < this.#stream.end() || member.refreshWanted) return true;
     if (this.#owesEndOfRib(member)) return true;
-    const peersChanged = this.#peersVersion !== this.#rib.peers.version();
-    return (peersChanged || this.#reader.hasNews()) && this.#mayRead(now);
+    return (this.#isOutdated() || this.#reader.hasNews()) && this.#mayRead(now);
   }
 
   /** When the advertisement interval ends that holds something back. */
@@ -260,7 +264,7 @@ export class UpdateGroup implements PrefixHolder {
   /** Reads a batch of changes and puts it on the stream; false when there is nothing to read now. */
   #readOn(now: Instant): boolean {
     this.#twin = undefined;
-    this.#noticePeers();
+    this.#noticeChanges();
     if (!this.#mayRead(now)) return false;
     if (!this.#reader.hasNews()) return this.#endFilling();
     this.#makeRoom();
@@ -349,13 +353,19 @@ export class UpdateGroup implements PrefixHolder {
   }
 
   #isOutdated(): boolean {
-    return this.#peersVersion !== this.#rib.peers.version();
+    return this.#peersVersion !== this.#rib.peers.version() || this.#interfacesMoved();
   }
 
-  /** A peer has another router id, type or role in reflection: all results may be wrong. */
-  #noticePeers(): void {
+  #interfacesMoved(): boolean {
+    const seen = this.#interfacesVersion;
+    return seen !== undefined && seen !== this.#rib.interfaces.version();
+  }
+
+  /** A peer has another router id, type or role in reflection, or routes lead elsewhere: all results may be wrong. */
+  #noticeChanges(): void {
     if (!this.#isOutdated()) return;
     this.#peersVersion = this.#rib.peers.version();
+    if (this.#interfacesMoved()) this.#interfacesVersion = this.#rib.interfaces.version();
     this.#exporter.forget();
     this.#reader.restart();
   }

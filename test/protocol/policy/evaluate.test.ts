@@ -151,7 +151,7 @@ const ROWS: readonly Row[] = [
 
 function evaluator(policy: Policy): { readonly world: World; readonly it: PolicyEvaluator } {
   const world = new World();
-  return { world, it: new PolicyEvaluator(policy, world.rib.attributeSets) };
+  return { world, it: new PolicyEvaluator(policy, world.rib) };
 }
 
 for (const [what, match, prefix, source, expected] of ROWS) {
@@ -191,14 +191,47 @@ t.test("the first rule that matches decides, and accept-all and reject-all do", 
   const id = world.intern(SET);
   t.equal(it.explain(words, length, id, "ebgp").rule, "inside");
   t.equal(it.explain(words, 17, id, "ebgp").rule, "all");
-  t.equal(it.looksAtPrefix(), true);
-  const all = new PolicyEvaluator(ACCEPT_ALL, world.rib.attributeSets);
+  t.equal(it.looksBeyondSet(), true);
+  const all = new PolicyEvaluator(ACCEPT_ALL, world.rib);
   t.equal(all.evaluate(words, length, id, "ebgp"), id);
-  t.equal(all.looksAtPrefix(), false);
-  t.equal(
-    new PolicyEvaluator(REJECT_ALL, world.rib.attributeSets).evaluate(words, length, id, "ebgp"),
-    0,
-  );
+  t.equal(all.looksBeyondSet(), false);
+  t.equal(new PolicyEvaluator(REJECT_ALL, world.rib).evaluate(words, length, id, "ebgp"), 0);
+  t.end();
+});
+
+/** Interface names, "" for none, that a pattern does and does not match. */
+const PATTERNS: readonly (readonly [string, readonly string[], readonly string[]])[] = [
+  ["eth0", ["eth0"], ["eth01", "veth0", ""]],
+  ["eth*", ["eth", "eth0", "eth0.100"], ["veth0", ""]],
+  ["*.cali", ["vxlan.cali"], ["vxlan-cali", "vxlan.calico"]],
+  ["c*i*1", ["cali-1", "ci1"], ["cali-12"]],
+  ["eth?", ["eth0"], ["eth", "eth10"]],
+  ["*", ["eth0", ""], []],
+];
+
+t.test("interfaces: wildcards, of what this host originates and of next hops", (t) => {
+  const prefix = Prefix("10.65.0.1/32");
+  const { words, length } = wordsOfPrefix(prefix);
+  for (const [pattern, matching, others] of PATTERNS) {
+    const match = { interface: pattern };
+    const rules = [{ name: "rule", match, action: "accept" }] as const;
+    const { world, it } = evaluator({ name: "row", rules, otherwise: "reject" });
+    const own = world.intern({ ...SET, nextHop: undefined });
+    const learned = world.intern(SET);
+    for (const name of [...matching, ...others]) {
+      world.rib.interfaces.setOwn([{ prefix, ...(name !== "" && { interface: name }) }]);
+      const state = { nextHop: IpAddress("10.0.0.1"), reachable: true, metric: 0, onLink: true };
+      world.rib.nextHopChanged([{ ...state, ...(name !== "" && { interface: name }) }]);
+      const expected = matching.includes(name);
+      t.equal(it.evaluate(words, length, own, "local") !== 0, expected, `${name} ${pattern}`);
+      t.equal(
+        it.evaluate(words, length, learned, "ibgp") !== 0,
+        expected,
+        `via ${name} ${pattern}`,
+      );
+    }
+    t.equal(it.looksAtInterface() && it.looksBeyondSet(), true);
+  }
   t.end();
 });
 

@@ -1,5 +1,5 @@
 import t from "tap";
-import { ACCEPT_ALL, REJECT_ALL } from "../../../protocol/policy/policy.ts";
+import { ACCEPT_ALL, type Policy, REJECT_ALL } from "../../../protocol/policy/policy.ts";
 import { effectsOfChange, FIELD_EFFECTS } from "../../../protocol/speaker/peer-change.ts";
 import type { PeerConfig } from "../../../protocol/speaker/speaker-config.ts";
 import { Asn } from "../../../protocol/types/asn.ts";
@@ -260,6 +260,91 @@ t.test(
     t.end();
   },
 );
+
+/** A policy of one rule on the interface; what it does not match goes the other way. */
+function byInterface(pattern: string, action: "accept" | "reject"): Policy {
+  const rules = [{ name: pattern, match: { interface: pattern }, action }];
+  return { name: "by interface", rules, otherwise: action === "accept" ? "reject" : "accept" };
+}
+
+function overInterface(name: string | undefined) {
+  const state = { nextHop: addressOf(2), reachable: true, metric: 0, onLink: true };
+  return {
+    type: "nextHopChanged",
+    nextHops: [{ ...state, ...(name && { interface: name }) }],
+  } as const;
+}
+
+t.test("an import filter on the interface follows the next hop from one to another", (t) => {
+  const prefix = Prefix("10.1.0.0/24");
+  for (const action of ["accept", "reject"] as const) {
+    const bench = new Bench(
+      benchConfig([internal(2, { importPolicy: byInterface("eth*", action) })]),
+    ).start();
+    bench.send(bench.establish(2), announce([prefix], { nextHop: addressOf(9) }));
+    const tracked = bench.actions.findLast(({ type }) => type === "trackNextHops");
+    t.match(tracked, { nextHops: [addressOf(9), addressOf(2)] }, "also of what is refused");
+    const seen = ["eth0", "tun0", "eth1", undefined].map((name) => {
+      const nextHops = overInterface(name).nextHops.map((state) => ({
+        ...state,
+        nextHop: addressOf(9),
+      }));
+      bench.feed({ type: "nextHopChanged", nextHops });
+      bench.finishWork();
+      return bench.routesTo(prefix)[0]?.best;
+    });
+    const matched = action === "accept";
+    t.same(seen, [matched, !matched, matched, !matched], action);
+    bench.configurePeer("h2", { importPolicy: ACCEPT_ALL });
+    bench.finishWork();
+    t.equal(bench.routesTo(prefix)[0]?.best, true);
+  }
+  t.end();
+});
+
+t.test("an import filter on the interface knows a peer's own address at once", (t) => {
+  const prefix = Prefix("10.1.0.0/24");
+  const importPolicy = byInterface("eth0", "accept");
+  const bench = new Bench(benchConfig([internal(2, { importPolicy })])).start();
+  bench.feed(overInterface("eth0"));
+  bench.send(bench.establish(2), announce([prefix]));
+  bench.finishWork();
+  t.equal(bench.routesTo(prefix)[0]?.best, true);
+  t.end();
+});
+
+t.test("an export filter on the interface follows learned routes and our own", (t) => {
+  const [learned, own] = [Prefix("10.1.0.0/24"), Prefix("10.65.0.1/32")];
+  const exportPolicy = byInterface("cali*", "reject");
+  const bench = new Bench(
+    benchConfig([internal(2), internal(3, { routeReflectorClient: true, exportPolicy })], {
+      clusterId: RouterId(9),
+    }),
+  );
+  const originate = (name: string) =>
+    bench.feed({
+      type: "originated",
+      routes: [{ prefix: own, kind: "workload", interface: name }],
+      complete: true,
+    });
+  bench.start();
+  const listener = bench.establish(3);
+  bench.send(bench.establish(2), announce([learned]));
+  const toldWith = (nextHop: string, origin: string) => {
+    bench.feed(overInterface(nextHop));
+    originate(origin);
+    bench.finishWork();
+    bench.take(listener);
+    const query = { table: "adj-out", family: IPV4_UNICAST, peer: "h3", limit: 9 } as const;
+    return bench.speaker.routes(query).routes.map(({ prefix }) => prefix);
+  };
+  t.same(toldWith("cali1", "cali1"), []);
+  t.same(toldWith("eth0", "cali1"), [learned]);
+  t.same(toldWith("cali1", "tap1"), [own]);
+  t.same(toldWith("eth0", "tap1").toSorted(), [learned, own]);
+  t.same(toldWith("cali1", "cali1"), []);
+  t.end();
+});
 
 t.test("routes are listed page by page, each once, in all tables", (t) => {
   const bench = new Bench(

@@ -86,7 +86,12 @@ t.test(
       );
     t.strictSame(moving("512").originations, [
       { prefix: "10.65.0.0/26", kind: "block", localPref: 2147482623 },
-      { prefix: "10.65.0.1/32", kind: "workload", localPref: 2147483135 },
+      {
+        prefix: "10.65.0.1/32",
+        kind: "workload",
+        interface: "cali-w",
+        localPref: 2147483135,
+      },
     ]);
     t.strictSame(prefixes(moving("1024")), ["block 10.65.0.0/26"], "the normal one is no more");
     t.strictSame(moving("high").problems, [

@@ -87,7 +87,8 @@ function strip(set: AttributeSet, source: string): AttributeSet {
   return source === "local" && med !== undefined ? { ...rest, med } : rest;
 }
 
-function applyPolicy(
+/** What a policy makes of a route, rule by rule; undefined when it refuses it. */
+export function applyPolicy(
   policy: Policy,
   prefix: Prefix,
   matched: AttributeSet,
