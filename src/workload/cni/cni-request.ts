@@ -121,13 +121,19 @@ function requireEnvironment(request: CniRequest): void {
     throw new CniError(CNI_ERROR.invalidEnvironment, `unknown CNI_COMMAND: ${request.command}`);
   }
   for (const field of needed) if (request[field] === "") missing(VARIABLES[field] ?? field);
-  const { containerId, interfaceName } = request;
+  const { containerId, interfaceName, config } = request;
   if (containerId !== "" && !/^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/.test(containerId)) {
     throw new CniError(CNI_ERROR.invalidEnvironment, `invalid CNI_CONTAINERID: ${containerId}`);
   }
-  if (interfaceName !== "" && !/^[^\s/:]{1,15}$/.test(interfaceName)) {
+  if (interfaceName !== "" && !isInterfaceName(interfaceName)) {
     throw new CniError(CNI_ERROR.invalidEnvironment, `invalid CNI_IFNAME: ${interfaceName}`);
   }
+  if (config.name === "" && request.command !== "VERSION") invalid("name", undefined, "a text");
+}
+
+/** As the kernel has it (dev_valid_name): up to 15 octets. */
+function isInterfaceName(name: string): boolean {
+  return /^[^\s/:]+$/.test(name) && !/^\.\.?$/.test(name) && Buffer.byteLength(name) <= 15;
 }
 
 function missing(variable: string): never {
@@ -163,40 +169,72 @@ function versionOf(raw: Fields, command: string): CniVersion {
   });
 }
 
+/** Absent fields have a meaning of their own, so one that cannot be read must not count as absent. */
 function configOf(raw: Fields, socketFromEnvironment: string | undefined): NetworkConfig {
-  const ipam = fieldsOf(raw["ipam"]);
-  const runtime = fieldsOf(raw["runtimeConfig"]);
-  const mtu = raw["mtu"];
-  const mac = textOf(runtime["mac"]);
-  const assignIpv4 = booleanOf(ipam["assign_ipv4"]);
-  const assignIpv6 = booleanOf(ipam["assign_ipv6"]);
-  const pools = [...textsOf(ipam["ipv4_pools"]), ...textsOf(ipam["ipv6_pools"])];
+  const ipam = ipamOf(raw["ipam"] ?? {});
+  const mtu = raw["mtu"] ?? 0;
+  if (!isCount(mtu)) return invalid("mtu", mtu, "a number");
+  const profiles = raw["profiles"];
+  const labels = raw["labels"];
+  if (labels !== undefined && !isLabels(labels)) {
+    return invalid("labels", labels, "an object of texts");
+  }
   const valid = raw["cni.dev/valid-attachments"] ?? raw["cni.dev/attachments"];
   return {
     name: textOf(raw["name"]),
     socket: textOf(raw["socket"]) || socketFromEnvironment || DEFAULT_SOCKET,
-    ipam: {
-      type: textOf(ipam["type"]),
-      ...(assignIpv4 !== undefined && { assignIpv4 }),
-      ...(assignIpv6 !== undefined && { assignIpv6 }),
-      ...(pools.length > 0 && { pools }),
-    },
-    runtime: {
-      ips: textsOf(runtime["ips"]),
-      portMappings: listOf(runtime["portMappings"]).map(portMappingOf),
-      ...(mac !== "" && { mac }),
-    },
-    ...(typeof mtu === "number" && mtu > 0 && { mtu }),
-    ...(Array.isArray(raw["profiles"]) && { profiles: textsOf(raw["profiles"]) }),
-    ...(isFields(raw["labels"]) && { labels: raw["labels"] as Readonly<Record<string, string>> }),
+    ipam,
+    runtime: runtimeOf(raw["runtimeConfig"] ?? {}),
+    ...(mtu > 0 && { mtu }),
+    ...(profiles !== undefined && { profiles: textsOf("profiles", profiles) }),
+    ...(labels !== undefined && { labels }),
     ...(raw["dns"] !== undefined && { dns: raw["dns"] }),
     ...(raw["prevResult"] !== undefined && { prevResult: raw["prevResult"] }),
     ...(valid !== undefined && {
-      validAttachments: listOf(valid).map((each) => ({
+      validAttachments: listOf("cni.dev/valid-attachments", valid).map((each) => ({
         containerID: textOf(each["containerID"]),
         ifname: textOf(each["ifname"]),
       })),
     }),
+  };
+}
+
+/** Where host-local finds its addresses. */
+const RANGES = ["subnet", "ranges"] as const;
+
+function ipamOf(raw: unknown): IpamConfig {
+  if (!isFields(raw)) return invalid("ipam", raw, "an object");
+  const type = textOf(raw["type"]);
+  const range = RANGES.find((field) => raw[field] !== undefined);
+  if (OWN_IPAM.has(type) && range !== undefined) {
+    const field = `ipam.${range}: ${JSON.stringify(raw[range])}`;
+    throw new CniError(CNI_ERROR.unsupportedField, `${field} is not supported`, {
+      details: "name pools in ipam.ipv4_pools and ipv6_pools, or set ipam.type to host-local",
+    });
+  }
+  const assignIpv4 = booleanOf("ipam.assign_ipv4", raw["assign_ipv4"]);
+  const assignIpv6 = booleanOf("ipam.assign_ipv6", raw["assign_ipv6"]);
+  const pools = ["ipv4_pools", "ipv6_pools"].flatMap((field) =>
+    textsOf(`ipam.${field}`, raw[field] ?? []),
+  );
+  return {
+    type,
+    ...(assignIpv4 !== undefined && { assignIpv4 }),
+    ...(assignIpv6 !== undefined && { assignIpv6 }),
+    ...(pools.length > 0 && { pools }),
+  };
+}
+
+/** What the runtime says by capability. Others than these, such as bandwidth, are passed over. */
+function runtimeOf(raw: unknown): RuntimeConfig {
+  if (!isFields(raw)) return invalid("runtimeConfig", raw, "an object");
+  const mac = textOf(raw["mac"]);
+  return {
+    ips: textsOf("runtimeConfig.ips", raw["ips"] ?? []),
+    portMappings: listOf("runtimeConfig.portMappings", raw["portMappings"] ?? []).map(
+      portMappingOf,
+    ),
+    ...(mac !== "" && { mac }),
   };
 }
 
@@ -224,24 +262,42 @@ function isFields(value: unknown): value is Fields {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-function fieldsOf(value: unknown): Fields {
-  return isFields(value) ? value : {};
+function isCount(value: unknown): value is number {
+  return Number.isInteger(value) && Number(value) >= 0;
 }
 
-function listOf(value: unknown): readonly Fields[] {
-  return Array.isArray(value) ? value.filter(isFields) : [];
+function isLabels(value: unknown): value is Readonly<Record<string, string>> {
+  return isFields(value) && Object.values(value).every((each) => typeof each === "string");
+}
+
+function listOf(field: string, value: unknown): readonly Fields[] {
+  if (!Array.isArray(value) || !value.every(isFields)) {
+    return invalid(field, value, "a list of objects");
+  }
+  return value;
 }
 
 function textOf(value: unknown): string {
   return typeof value === "string" ? value : "";
 }
 
-function textsOf(value: unknown): readonly string[] {
-  return Array.isArray(value) ? value.filter((each) => typeof each === "string") : [];
+function textsOf(field: string, value: unknown): readonly string[] {
+  if (!Array.isArray(value) || !value.every((each) => typeof each === "string")) {
+    return invalid(field, value, "a list of texts");
+  }
+  return value;
 }
 
 /** Calico's configurations write "true" as often as true. */
-function booleanOf(value: unknown): boolean | undefined {
+function booleanOf(field: string, value: unknown): boolean | undefined {
+  if (value === undefined) return undefined;
   if (value === true || value === "true") return true;
-  return value === false || value === "false" ? false : undefined;
+  return value === false || value === "false" ? false : invalid(field, value, "true or false");
+}
+
+function invalid(field: string, value: unknown, expected: string): never {
+  throw new CniError(
+    CNI_ERROR.invalidConfiguration,
+    `${field}: ${JSON.stringify(value) ?? "nothing"} is not ${expected}`,
+  );
 }

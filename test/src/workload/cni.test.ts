@@ -46,6 +46,9 @@ t.test("a call is read, or refused by the specification's numbers", (t) => {
     ["no namespace", { CNI_NETNS: undefined }, config(), 4],
     ["a container like a path", { CNI_CONTAINERID: "../etc" }, config(), 4],
     ["an interface of 16 characters", { CNI_IFNAME: "e".repeat(16) }, config(), 4],
+    ["an interface of 16 octets", { CNI_IFNAME: "é".repeat(8) }, config(), 4],
+    ["an interface that is a folder", { CNI_IFNAME: ".." }, config(), 4],
+    ["no network", {}, config({ name: "" }), 7],
     ["half a JSON", {}, '{"cniVersion":', 6],
     ["a JSON that is no object", {}, "[]", 6],
     ["a version of tomorrow", {}, config({ cniVersion: "2.0.0" }), 1],
@@ -152,6 +155,37 @@ t.test("what the daemon answers becomes a number of the specification", async (t
     const { path } = await daemon(t, 'HTTP/1.1 200 OK\r\n\r\n{"addre');
     await t.rejects(run(readRequest(ADD, config({ socket: path }))), { code: 11 });
   });
+});
+
+t.test("a field that cannot be read is not taken for one that is absent", (t) => {
+  for (const [field, code] of [
+    [{ profiles: "test" }, 7],
+    [{ profiles: [1] }, 7],
+    [{ labels: { role: 1 } }, 7],
+    [{ labels: ["role"] }, 7],
+    [{ mtu: "1400" }, 7],
+    [{ mtu: -1 }, 7],
+    [{ ipam: "calico-ipam" }, 7],
+    [{ ipam: { assign_ipv4: "yes" } }, 7],
+    [{ ipam: { ipv4_pools: "pool" } }, 7],
+    [{ ipam: { subnet: "10.0.0.0/24" } }, 2],
+    [{ ipam: { type: "calico-ipam", ranges: [] } }, 2],
+    [{ ipam: { type: "host-local", subnet: "10.0.0.0/24" } }, undefined],
+    [{ runtimeConfig: { ips: "10.0.0.1" } }, 7],
+    [{ runtimeConfig: { portMappings: {} } }, 7],
+    [{ runtimeConfig: { bandwidth: "unreadable", aliases: 7 } }, undefined],
+    [{ args: { cni: {} }, log_level: "info", policy: { type: "k8s" } }, undefined],
+  ] as const) {
+    t.equal(
+      codeOf(() => readRequest(ADD, config(field))),
+      code,
+      JSON.stringify(field),
+    );
+  }
+  t.throws(() => readRequest(ADD, config({ ipam: { subnet: "10.0.0.0/24" } })), {
+    message: 'ipam.subnet: "10.0.0.0/24" is not supported',
+  });
+  t.end();
 });
 
 t.test("what the runtime says reaches the daemon", async (t) => {
