@@ -57,11 +57,8 @@ export class BatchEncoder {
     this.#writer = new UpdateWriter(context);
   }
 
-  /** `onTooLong` is told each row whose attributes do not fit a message: it is withdrawn instead. RFC 8654 §5. */
-  encode(
-    batch: OutgoingBatch,
-    onTooLong: (row: number) => void,
-  ): { readonly runs: readonly Run[]; readonly record: BatchRecord } {
+  /** Sets that do not fit a message of the session never come here (group-exporter.ts). */
+  encode(batch: OutgoingBatch): { readonly runs: readonly Run[]; readonly record: BatchRecord } {
     this.#rows = [];
     this.#previous = [];
     this.#from = 0;
@@ -70,25 +67,18 @@ export class BatchEncoder {
     for (const changes of batch.audiences()) {
       this.#writeWithdrawn(batch, changes.withdrawnHead, changes.audience);
       for (let place = 0; place < changes.sets.length; place++) {
-        this.#writeAnnounced(batch, changes, place, onTooLong);
+        this.#writeAnnounced(batch, changes, place);
       }
       this.#cut(changes.audience);
     }
     return { runs: this.#runs, record: { rows: this.#rows, previous: this.#previous } };
   }
 
-  #writeAnnounced(
-    batch: OutgoingBatch,
-    changes: AudienceChanges,
-    place: number,
-    onTooLong: (row: number) => void,
-  ): void {
+  #writeAnnounced(batch: OutgoingBatch, changes: AudienceChanges, place: number): void {
     const head = changes.heads[place] as number;
     const octets = this.#sets.octets(changes.sets[place] as number);
     if (!this.#writer.announce(octets, this.#locRib.family)) {
-      for (let entry = head; entry !== 0; entry = batch.next(entry)) onTooLong(batch.row(entry));
-      this.#writeWithdrawn(batch, head, changes.audience);
-      return;
+      throw new Error("an attribute set that fits no message was to be told");
     }
     for (let entry = head; entry !== 0; entry = batch.next(entry)) {
       const row = batch.row(entry);

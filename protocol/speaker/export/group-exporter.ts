@@ -11,11 +11,14 @@ import type { LocRib } from "../../rib/loc-rib.ts";
 import { PAGE_BITS, PAGE_MASK, PAGE_ROWS } from "../../rib/page.ts";
 import type { SourceClass } from "../../rib/peer-table.ts";
 import type { Rib } from "../../rib/rib.ts";
+import { UpdateWriter } from "../../wire/update-writer.ts";
 import type { ExportProfile } from "./export-profile.ts";
 import { ExportTransform, refusal } from "./export-rules.ts";
 
 const UNKNOWN = 0;
 const NOT_TOLD = -1;
+/** A canonical set of at most so many octets fits a message of 4,096 octets, whatever the session makes of it. */
+const FITS_SURELY = 2048;
 
 export class GroupExporter implements AttributeSetListener {
   readonly #rib: Rib;
@@ -25,6 +28,8 @@ export class GroupExporter implements AttributeSetListener {
   readonly #looksBeyondSet: boolean;
   readonly #transform: ExportTransform;
   readonly #editor = new CanonicalEditor();
+  /** Asked whether long attributes fit a message of the session. */
+  readonly #writer: UpdateWriter;
   /** By deciding rule + 1; only the first is used when the policy looks at the set alone. */
   readonly #caches: SetCache[] = [new SetCache()];
   readonly #words: Uint32Array;
@@ -36,6 +41,7 @@ export class GroupExporter implements AttributeSetListener {
     this.#policy = new PolicyEvaluator(profile.exportPolicy, rib);
     this.#looksBeyondSet = this.#policy.looksBeyondSet();
     this.#transform = new ExportTransform(profile, locRib.family);
+    this.#writer = new UpdateWriter(profile.wireContext);
     this.#words = new Uint32Array(locRib.words);
     rib.attributeSets.listen(this);
   }
@@ -87,7 +93,8 @@ export class GroupExporter implements AttributeSetListener {
       const name = decided.rule === undefined ? "no rule matches" : `rule "${decided.rule}"`;
       return `export policy "${this.#profile.exportPolicy.name}" rejects it: ${name}`;
     }
-    return this.outSet(prefix, route) === 0 ? "its next hop does not suit the session" : undefined;
+    if (this.outSet(prefix, route) !== 0) return undefined;
+    return "its next hop does not suit the session, or its attributes fit no message (RFC 8654 §5)";
   }
 
   attributeSetFreed(id: number): void {
@@ -133,7 +140,13 @@ export class GroupExporter implements AttributeSetListener {
     this.#transform.after(editor, sourceClass, this.#rib.peers.routerId(source));
     const length = editor.write();
     if (!this.#transform.canCarryNextHop(editor.octets())) return NOT_TOLD;
+    if (length > FITS_SURELY && !this.#fits(editor.octets().subarray(0, length))) return NOT_TOLD;
     return sets.intern(editor.octets(), 0, length);
+  }
+
+  /** What no message of the session can hold is as if it were not told. RFC 8654 §5. */
+  #fits(octets: Uint8Array): boolean {
+    return this.#writer.announce(octets, this.#locRib.family);
   }
 }
 

@@ -225,7 +225,7 @@ export class UpdateGroup implements PrefixHolder {
       else if (held) batch.withdraw(EVERYONE, row, NOBODY);
     });
     let octets = 0;
-    for (const run of this.#encoder.encode(batch, (row) => this.#drop(row)).runs) {
+    for (const run of this.#encoder.encode(batch).runs) {
       octets += put(out, run.buffer.subarray(run.start, run.end));
     }
     if (catchUp.passedTable()) octets += this.#endPass(member, out);
@@ -291,7 +291,7 @@ export class UpdateGroup implements PrefixHolder {
     const interval = this.profile.advertisementIntervalSeconds;
     if (interval > 0) this.#notBefore = addSeconds(now, interval);
     if (this.#members.size === this.#detached.size) return;
-    const { runs, record } = this.#encoder.encode(this.#batch, (row) => this.#drop(row));
+    const { runs, record } = this.#encoder.encode(this.#batch);
     this.#stream.append(runs, record, position);
     this.#reader.pin(this.#stream.pinnedPosition());
   }
@@ -343,13 +343,6 @@ export class UpdateGroup implements PrefixHolder {
 
   #everyoneBut(source: number): number {
     return this.#members.has(source) ? everyoneBut(source) : EVERYONE;
-  }
-
-  /** The attributes do not fit a message of this session: it is as if the route were not told. */
-  #drop(row: number): void {
-    this.#sent.store(row, 0, NOBODY);
-    this.#sent.noteIdle(row);
-    this.#version++;
   }
 
   #isOutdated(): boolean {
