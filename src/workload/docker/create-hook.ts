@@ -30,9 +30,9 @@ export class CreateHook {
     this.#options = options;
   }
 
-  /** True while docker is being asked to create the container: nobody may take it for gone. */
-  isUnderWay(token: string): boolean {
-    return this.#underWay.has(token);
+  /** Containers that docker is just asked to create: nobody may take them for gone. */
+  underWay(): ReadonlySet<string> {
+    return new Set(this.#underWay);
   }
 
   /** Docker was started anew, and may have forgotten the network. */
@@ -47,12 +47,12 @@ export class CreateHook {
     const { frontDoor, network } = this.#options;
     const token = randomBytes(16).toString("hex");
     await this.#ensureNetwork();
-    const addresses = await this.#claim(token, read.wanted);
     this.#underWay.add(token);
-    const undo = async () => {
-      await frontDoor.remove(token);
+    const addresses = await this.#claim(token, read.wanted).catch((error: unknown) => {
       this.#underWay.delete(token);
-    };
+      throw error;
+    });
+    const undo = () => frontDoor.remove(token).finally(() => this.#underWay.delete(token));
     try {
       const { profile } = read.wanted;
       const profiles = profile === undefined ? [] : [await frontDoor.ensureProfile(profile)];

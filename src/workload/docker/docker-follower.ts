@@ -3,6 +3,7 @@
  * removed past the proxy, docker may die without a word, and either of us may start first.
  */
 import { setTimeout as sleep } from "node:timers/promises";
+import type { Assignment } from "../../ipam/assign-request.ts";
 import { addressesOfNetworks } from "../workload-addresses.ts";
 import type { WorkloadEndpoint } from "../workload-request.ts";
 import { TOKEN_LABEL } from "./container-request.ts";
@@ -55,6 +56,7 @@ export async function followDocker(
       reachable = false;
     }
     options.create.forgetNetwork();
+    options.driver.dockerIsLost();
     await sleep(wait, undefined, { signal }).catch(() => undefined);
     wait = Math.min(wait * 2, RETRY_MILLISECONDS.longest);
   }
@@ -76,54 +78,77 @@ export async function adoptEndpoints({
 
 /** Brings our endpoints in line with the containers that docker has. */
 async function reconcile(options: DockerFollowerOptions): Promise<void> {
-  const { docker, workloads, driver, log } = options;
+  const { docker, workloads, driver, create, ipam, log } = options;
   await adoptEndpoints(options);
-  const containers = readContainers(await docker.json("GET", "/containers/json?all=1"));
+  // All of ours is looked at before docker's list: what comes in between is not in either, and not taken for gone.
+  const assigned = await ipam.all();
   const listed = (await workloads.list()).map(({ endpoint }) => endpoint);
-  const mine = listed.filter(({ spec }) => spec.orchestrator === FRONT_DOOR_ORCHESTRATOR);
-  const theirs = listed.filter(({ spec }) => spec.orchestrator === LIBNETWORK);
-  const connected = new Set(containers.flatMap(({ endpointIds }) => endpointIds));
-  const tokens = new Set(containers.map(({ token }) => token));
-  const ids = new Set(containers.map(({ id }) => id));
-  for (const endpoint of mine) {
-    const { workload = "", containerID } = endpoint.spec;
-    if (TOKEN.test(workload)) await reconcileFrontDoor(endpoint, { connected, tokens }, options);
-    else if (!ids.has(workload)) await removeAddedByHand(containerID, options);
-  }
-  for (const endpoint of theirs) {
-    const id = endpoint.spec.endpoint ?? "";
-    if (connected.has(id)) continue;
-    log("info", "docker.endpoint-gone", { endpoint: id });
-    await workloads.remove(libnetworkIdentity(id));
-    for (const address of addressesOfNetworks(endpoint.spec.ipNetworks)) {
-      await releaseDockerAddress(address, options);
+  const comes = { tokens: create.underWay(), endpoints: driver.asked() };
+  const containers = readContainers(await docker.json("GET", "/containers/json?all=1"));
+  const has: WhatDockerHas = {
+    ids: new Set(containers.map(({ id }) => id)),
+    tokens: new Set([...comes.tokens, ...containers.map(({ token }) => token)]),
+    endpoints: new Set([
+      ...comes.endpoints,
+      ...containers.flatMap(({ endpointIds }) => endpointIds),
+    ]),
+  };
+  for (const endpoint of listed) {
+    const { orchestrator, workload = "", endpoint: id = "", containerID } = endpoint.spec;
+    if (orchestrator === FRONT_DOOR_ORCHESTRATOR) {
+      if (TOKEN.test(workload)) await reconcileFrontDoor(endpoint, has, options);
+      else if (!has.ids.has(workload)) await removeAddedByHand(containerID, options);
+    } else if (orchestrator === LIBNETWORK && !has.endpoints.has(id)) {
+      log("info", "docker.endpoint-gone", { endpoint: id });
+      await workloads.remove(libnetworkIdentity(id));
+      for (const address of addressesOfNetworks(endpoint.spec.ipNetworks)) {
+        await releaseDockerAddress(address, options);
+      }
+      driver.forget(id);
     }
-    driver.forget(id);
   }
+  await releaseUnusedClaims(assigned, has, options);
   await startContainersLeftBehind(options);
 }
 
+/** What docker has, or is about to have. */
+type WhatDockerHas = {
+  readonly ids: ReadonlySet<string | undefined>;
+  readonly tokens: ReadonlySet<string | undefined>;
+  readonly endpoints: ReadonlySet<string>;
+};
+
 async function reconcileFrontDoor(
   endpoint: WorkloadEndpoint,
-  has: {
-    readonly connected: ReadonlySet<string>;
-    readonly tokens: ReadonlySet<string | undefined>;
-  },
-  { create, frontDoor, driver, log }: DockerFollowerOptions,
+  has: WhatDockerHas,
+  { frontDoor, driver, log }: DockerFollowerOptions,
 ): Promise<void> {
   const token = endpoint.spec.workload ?? "";
   const id = endpoint.metadata.annotations?.[ENDPOINT_ID_ANNOTATION];
   if (!has.tokens.has(token)) {
-    if (create.isUnderWay(token)) return;
     log("info", "docker.container-gone", { container: endpoint.spec.containerID });
     await frontDoor.remove(token);
-  } else if (id === undefined || has.connected.has(id)) {
+  } else if (id === undefined || has.endpoints.has(id)) {
     return;
   } else {
     log("info", "docker.container-rests", { container: endpoint.spec.containerID });
     await frontDoor.rest(token);
   }
   if (id !== undefined) driver.forget(id);
+}
+
+/** A process that died between the claim of an address and the making of its container has left it to nobody. */
+async function releaseUnusedClaims(
+  assigned: readonly Assignment[],
+  has: WhatDockerHas,
+  { frontDoor, log }: DockerFollowerOptions,
+): Promise<void> {
+  for (const { handle = "", address } of assigned) {
+    const token = frontDoor.tokenOf(handle);
+    if (token === undefined || has.tokens.has(token)) continue;
+    log("info", "docker.claim-unused", { address });
+    await frontDoor.remove(token);
+  }
 }
 
 async function onEvent(event: unknown, options: DockerFollowerOptions): Promise<void> {

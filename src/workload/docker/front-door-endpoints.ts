@@ -52,6 +52,12 @@ export class FrontDoorEndpoints {
     return `${FRONT_DOOR_ORCHESTRATOR}.${this.#options.nodeName}.${token}`;
   }
 
+  /** The container of such a handle; undefined for handles of anything else. */
+  tokenOf(handle: string): string | undefined {
+    const token = handle.slice(this.handleOf("").length);
+    return TOKEN.test(token) && handle === this.handleOf(token) ? token : undefined;
+  }
+
   /** Stores the endpoint of a container that is about to be created. */
   async reserve(
     token: string,

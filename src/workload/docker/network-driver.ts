@@ -57,7 +57,8 @@ type Endpoint = {
 export class NetworkDriver {
   readonly #options: NetworkDriverOptions;
   readonly #endpoints = new Map<string, Endpoint>();
-  readonly #connecting = new Set<string>();
+  /** Endpoints that docker has asked for since it was last lost. */
+  readonly #asked = new Set<string>();
   /** Host ports that are about to be stored: two containers at once must not get the same. */
   readonly #reserved = new Map<string, readonly UsedPort[]>();
   /** Docker's namespace file of each endpoint that has joined a container. */
@@ -97,9 +98,14 @@ export class NetworkDriver {
     return this.#endpoints.get(endpointId)?.ports;
   }
 
-  /** Docker asked for it, and it may not be in docker's lists yet. */
-  isKnown(endpointId: string): boolean {
-    return this.#endpoints.has(endpointId) || this.#connecting.has(endpointId);
+  /** Endpoints that docker has asked for: it lists one only when its container runs. */
+  asked(): ReadonlySet<string> {
+    return new Set(this.#asked);
+  }
+
+  /** Docker has died: what it asked for does not come any more, unless it lists it. */
+  dockerIsLost(): void {
+    this.#asked.clear();
   }
 
   /** Takes up the endpoints that an earlier process connected. */
@@ -113,6 +119,7 @@ export class NetworkDriver {
   forget(endpointId: string): void {
     this.#endpoints.delete(endpointId);
     this.#sandboxes.delete(endpointId);
+    this.#asked.delete(endpointId);
   }
 
   async #createEndpoint(call: PluginCall): Promise<object> {
@@ -121,7 +128,7 @@ export class NetworkDriver {
     const given = readInterface(fieldsOf(call, "Interface"));
     const optionOfToken = options[DRIVER_OPTION.token];
     const token = optionOfToken === undefined ? undefined : String(optionOfToken);
-    this.#connecting.add(id);
+    this.#asked.add(id);
     try {
       const connected =
         token === undefined
@@ -129,8 +136,9 @@ export class NetworkDriver {
           : await this.#connectFrontDoor({ id, given, options, token });
       this.#endpoints.set(id, { token, connected, ports: [] });
       return { Interface: interfaceAnswer(given, connected) };
-    } finally {
-      this.#connecting.delete(id);
+    } catch (error) {
+      this.#asked.delete(id);
+      throw error;
     }
   }
 
@@ -181,7 +189,7 @@ export class NetworkDriver {
     const token = known === undefined ? await this.#tokenOf(id) : known.token;
     if (token !== undefined) await this.#options.frontDoor.rest(token);
     else await this.#options.workloads.remove(libnetworkIdentity(id));
-    this.#endpoints.delete(id);
+    this.forget(id);
     return {};
   }
 
