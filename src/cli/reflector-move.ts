@@ -9,7 +9,7 @@ import { withDatastore } from "./datastore.ts";
 import { ExitCode } from "./exit-code.ts";
 import { CommandFailure } from "./failure.ts";
 import { isChange, type ResourceChange, replacement } from "./resource-change.ts";
-import { type MissingSession, waitForSessions } from "./session-wait.ts";
+import { type MissingSession, SessionWait } from "./session-wait.ts";
 
 export type MoveOptions = {
   readonly request: PlanRequest;
@@ -34,15 +34,24 @@ export function makeMove(context: CommandContext, options: MoveOptions): Promise
   const abort = () => aborter.abort();
   process.once("SIGINT", abort);
   process.once("SIGTERM", abort);
-  return withDatastore(context, (datastore) =>
-    takeSteps(context, { ...options, datastore, signal: aborter.signal }),
-  ).finally(() => {
+  const { signal } = aborter;
+  const onProgress = (up: number, of: number) =>
+    context.stdout.write(`  ${up} of ${of} sessions are up, with all routes told\n`);
+  const deadlineMilliseconds = options.timeoutSeconds * 1000;
+  return withDatastore(context, (datastore) => {
+    const wait = new SessionWait({ datastore, deadlineMilliseconds, signal, onProgress });
+    return takeSteps(context, { ...options, datastore, wait, signal });
+  }).finally(() => {
     process.removeListener("SIGINT", abort);
     process.removeListener("SIGTERM", abort);
   });
 }
 
-type MoveInStore = MoveOptions & { readonly datastore: Datastore; readonly signal: AbortSignal };
+type MoveInStore = MoveOptions & {
+  readonly datastore: Datastore;
+  readonly wait: SessionWait;
+  readonly signal: AbortSignal;
+};
 
 async function takeSteps(context: CommandContext, move: MoveInStore): Promise<number> {
   const { datastore, request, oneStep } = move;
@@ -114,18 +123,12 @@ async function changesOf(
 }
 
 async function waitFor(
-  { stdout, stderr }: CommandContext,
+  { stderr }: CommandContext,
   step: PlanStep | undefined,
-  { datastore, timeoutSeconds, signal }: MoveInStore,
+  { wait, timeoutSeconds, signal }: MoveInStore,
 ): Promise<number> {
   if (step === undefined) return ExitCode.done;
-  const missing = await waitForSessions(step.waitFor, {
-    datastore,
-    signal,
-    deadlineMilliseconds: timeoutSeconds * 1000,
-    onProgress: (up, of) =>
-      stdout.write(`  ${up} of ${of} sessions are up, with all routes told\n`),
-  });
+  const missing = await wait.until(step.waitFor);
   if (signal.aborted) {
     stderr.write(`interrupted; ${SAFE}\n`);
     return ExitCode.interrupted;

@@ -28,30 +28,46 @@ const LONGEST_PERIOD_SECONDS = 60;
 const KIND = "CalicoNodeStatus";
 const PREFIX = "tortie-plan-rr-";
 
-/** Sessions that are not up at the deadline, or when the signal came; none if all are up. */
-export async function waitForSessions(
-  sessions: readonly PlannedSession[],
-  { datastore, deadlineMilliseconds, signal, onProgress }: SessionWaitOptions,
-): Promise<readonly MissingSession[]> {
-  const nodes = [...new Set(sessions.map(({ node }) => node))];
-  const started = performance.now();
-  let told = -1;
-  try {
-    await ask(datastore, nodes);
-    for (;;) {
+/** One wait after another; nodes that were silent once are not waited for again. */
+export class SessionWait {
+  readonly #options: SessionWaitOptions;
+  readonly #silent = new Set<string>();
+
+  constructor(options: SessionWaitOptions) {
+    this.#options = options;
+  }
+
+  /** Sessions that are not up at the deadline, or when the signal came; none if all are up. */
+  async until(sessions: readonly PlannedSession[]): Promise<readonly MissingSession[]> {
+    const { datastore } = this.#options;
+    const nodes = [...new Set(sessions.map(({ node }) => node))];
+    try {
+      await ask(datastore, nodes);
+      return await this.#watch(sessions, nodes);
+    } finally {
+      for (const node of nodes) await datastore.delete({ kind: KIND, name: `${PREFIX}${node}` });
+    }
+  }
+
+  async #watch(
+    sessions: readonly PlannedSession[],
+    nodes: readonly string[],
+  ): Promise<readonly MissingSession[]> {
+    const { datastore, deadlineMilliseconds, signal, onProgress } = this.#options;
+    const started = performance.now();
+    for (let told = -1; ; ) {
+      const said = await readAnswers(datastore);
       const elapsed = performance.now() - started;
-      const missing = missingSessions(sessions, {
-        ...(await readAnswers(datastore)),
-        othersMayAnswer: elapsed > SILENCE_MILLISECONDS,
-      });
+      if (elapsed > SILENCE_MILLISECONDS) {
+        for (const node of nodes) if (!said.answers.has(node)) this.#silent.add(node);
+      }
+      const missing = missingSessions(sessions, { ...said, silent: this.#silent });
       const up = sessions.length - missing.length;
       if (up !== told) onProgress(up, sessions.length);
       told = up;
       if (missing.length === 0 || signal.aborted || elapsed > deadlineMilliseconds) return missing;
       await sleep(LOOK_MILLISECONDS, undefined, { signal }).catch(() => undefined);
     }
-  } finally {
-    for (const node of nodes) await datastore.delete({ kind: KIND, name: `${PREFIX}${node}` });
   }
 }
 
@@ -62,8 +78,8 @@ export type Answers = {
   readonly nodeOf: ReadonlyMap<string, string>;
   /** Addresses by node. */
   readonly addressesOf: ReadonlyMap<string, readonly string[]>;
-  /** Whether a node's silence is made up for by the other ends of its sessions. */
-  readonly othersMayAnswer: boolean;
+  /** Nodes for which the other ends of their sessions speak. */
+  readonly silent: ReadonlySet<string>;
 };
 
 type ToldSession = {
@@ -86,7 +102,7 @@ export function missingSessions(
 
 function whyNotUp(
   { node, peer }: PlannedSession,
-  { answers, nodeOf, addressesOf, othersMayAnswer }: Answers,
+  { answers, nodeOf, addressesOf, silent }: Answers,
 ): string | undefined {
   const own = answers.get(node);
   if (own !== undefined) {
@@ -97,7 +113,7 @@ function whyNotUp(
   }
   const other = nodeOf.get(peer);
   const others = other === undefined ? undefined : answers.get(other);
-  if (!othersMayAnswer) return `${node} has not answered yet`;
+  if (!silent.has(node)) return `${node} has not answered yet`;
   if (other === undefined || others === undefined) {
     return `${node} does not say how its sessions are, nor does the other end: is tortied running there?`;
   }

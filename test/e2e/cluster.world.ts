@@ -1,7 +1,7 @@
 import t from "tap";
 import type { LabResource } from "../../src/lab/resources.ts";
 import { address, blocks, ClusterLab, TOR_ASN } from "./cluster-lab.ts";
-import { asResources, ReflectorMove } from "./cluster-reflectors.ts";
+import { moveCluster } from "./cluster-reflectors.ts";
 
 /** A change must be in BIRD's and the kernel's tables by then. */
 const ONE_SECOND = 1000;
@@ -186,9 +186,9 @@ t.test("a cluster in etcd, live", async (t) => {
     routes: torTable,
   });
   await t.test("to two route reflectors and back, without a lost ping", async (t) => {
-    const move = new ReflectorMove(cluster, asResources(cluster.initialResources()));
-    const there = await move.make({ to: "reflectors", reflectors: ["host4", "host5"] });
-    t.equal(there.titles.length, 3);
+    const there = await moveCluster(cluster, ["--reflectors", "host4,host5", "--apply"]);
+    t.equal(there.code, 0, there.text);
+    t.match(there.text, /Step 1 of 3(.*\n)*Step 3 of 3(.*\n)*Done: nothing is left to do/);
     t.strictSame(there.lost, [], "no ping is lost on the way there");
     t.strictSame(there.routeChanges, [], "no kernel has changed a route");
     const peers = (await cluster.hosts[0]?.peers()) ?? [];
@@ -201,7 +201,8 @@ t.test("a cluster in etcd, live", async (t) => {
       const route = await told("192.168.1.0/26");
       return route?.nextHop === address(1).ipv4 && route.originatorId === address(1).ipv4;
     });
-    const back = await move.make({ to: "mesh" });
+    const back = await moveCluster(cluster, ["--to-mesh", "--apply"]);
+    t.equal(back.code, 0, back.text);
     t.strictSame(back.lost, [], "nor on the way back");
     t.strictSame(back.routeChanges, []);
     t.equal((await told("192.168.1.0/26"))?.originatorId, undefined);

@@ -38,7 +38,7 @@ export class LabEtcd {
     await waitUntil(
       "etcd answers",
       async () => (await lab.try(node, etcd.#command(["endpoint", "health"]))).code === 0,
-      { deadlineSeconds: 20, whenLate: () => lab.logTails(15, node) },
+      { deadlineSeconds: 60, whenLate: () => lab.logTails(15, node) },
     );
     return etcd;
   }
@@ -57,6 +57,20 @@ export class LabEtcd {
       );
       await this.ctl(["put", key.toString(), encodeStored(resource)]);
     }
+  }
+
+  /** Writes a value if the key is still of this revision. */
+  async replace({
+    key,
+    value,
+    revision,
+  }: {
+    readonly key: string;
+    readonly value: string;
+    readonly revision: string;
+  }): Promise<void> {
+    const input = `mod("${key}") = "${revision}"\n\nput ${key} ${JSON.stringify(value)}\n\n\n`;
+    await this.#lab.run(this.#node, this.#command(["txn"]), { input });
   }
 
   #command(words: readonly string[]): readonly string[] {

@@ -346,12 +346,12 @@ t.test("plan-rr: sessions that do not come up stop the move where nothing is los
 
 t.test("which sessions are missing: own words first, then the other end's", (t) => {
   const session = { node: "a", peer: "10.0.0.2" };
-  const why = (answers: { [node: string]: object[] }, othersMayAnswer = true) =>
+  const why = (answers: { [node: string]: object[] }, isSilent = true) =>
     missingSessions([session], {
       answers: new Map(Object.entries(answers)) as never,
       nodeOf: new Map([["10.0.0.2", "b"]]),
       addressesOf: new Map([["a", ["10.0.0.1"]]]),
-      othersMayAnswer,
+      silent: new Set(isSilent ? ["a"] : []),
     })[0]?.why;
   const up = { state: "Established", toldAll: true };
   t.equal(why({ a: [{ peerIP: "10.0.0.2", ...up }] }), undefined);
