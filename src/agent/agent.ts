@@ -114,7 +114,7 @@ export class Agent {
     this.#peersUp = new PeersUp(this.#state, () => this.speaker.peers());
     this.driver = this.#makeDriver();
     this.kernel = this.#makeKernel();
-    this.rules = new RulesLink({ log: this.log, networkNamespace: config.networkNamespace });
+    this.rules = new RulesLink(this);
     this.#datastore = openDatastore(config);
     this.loss = new ClusterLoss({
       datastore: this.#datastore,
@@ -134,11 +134,8 @@ export class Agent {
   static async start(options: AgentOptions): Promise<Agent> {
     await warmThreadPool();
     const agent = new Agent(options);
-    agent.log.log("info", "agent.start", {
-      version: version(),
-      node: agent.config.nodeName,
-      pid: process.pid,
-    });
+    const { nodeName: node } = agent.config;
+    agent.log.log("info", "agent.start", { version: version(), node, pid: process.pid });
     await agent.#serve();
     agent.#follow();
     agent.services.start(agent.#abort.signal);
@@ -276,6 +273,7 @@ export class Agent {
       onNextHops: ({ nextHops }) => this.driver.feed({ type: "nextHopChanged", nextHops }),
       onInterfaceDown: (message) => this.driver.feed(message),
       onInterfaces: () => {
+        this.rules.onInterfaces(this.kernel.interfaces ?? []);
         if (!this.#speakerIsConfigured) this.#configureSpeaker();
         this.#originate();
         this.services.changed();

@@ -5,6 +5,7 @@ import { parseIpAddress } from "../../protocol/types/ip-address.ts";
 import { unreachable } from "../../protocol/types/never.ts";
 import type { KernelReport } from "../api/api-types.ts";
 import type { HostState } from "../calc/host-state.ts";
+import type { TunnelGuard } from "../calc/policy-state.ts";
 import type { HostTunnels } from "../calc/tunnel-state.ts";
 import { RouteWorkerClient } from "../dataplane/route-worker-client.ts";
 import type {
@@ -14,6 +15,7 @@ import type {
   RouteWorkerOptions,
 } from "../dataplane/route-worker-messages.ts";
 import type { EventLog } from "./event-log.ts";
+import { NO_DEVICES } from "./tunnel-guard.ts";
 
 /** What the kernel worker found at its start. */
 export type KernelReady = Pick<FromRouteWorker & { readonly type: "ready" }, "preserved">;
@@ -62,6 +64,7 @@ export class KernelLink {
   #wasReady = false;
   #programsLearned = true;
   #tunnels: HostTunnels | undefined;
+  #guard = NO_DEVICES;
   #batchesUnderWay = 0;
 
   constructor(options: KernelLinkOptions) {
@@ -98,9 +101,15 @@ export class KernelLink {
     const before = this.#tunnels;
     if (before === tunnels) return;
     this.#tunnels = tunnels;
-    this.#client.post({ type: "tunnels", tunnels });
+    this.#client.post({ type: "tunnels", tunnels, guard: this.#guard });
     const sameRanges = before === undefined || before.pools === tunnels.pools;
     if (!sameRanges && this.#wasReady && this.#programsLearned) this.#options.onForgotten();
+  }
+
+  /** The packets of these tunnels are filtered: their devices may be made. */
+  allowTunnels(guard: TunnelGuard): void {
+    this.#guard = guard;
+    if (this.#tunnels) this.#client.post({ type: "tunnels", tunnels: this.#tunnels, guard });
   }
 
   /** An empty table takes the place of what is there; afterwards nothing more is sent until it is wanted again. */

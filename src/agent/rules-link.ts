@@ -1,15 +1,28 @@
+import { isDeepStrictEqual } from "node:util";
 import { unreachable } from "../../protocol/types/never.ts";
 import type { HostState } from "../calc/host-state.ts";
+import type { InterfaceState } from "../dataplane/route-worker-messages.ts";
 import {
   type FromRulesWorker,
   NO_RULES_YET,
   type RulesStatus,
 } from "../dataplane/rules/rules-messages.ts";
 import { RulesWorkerClient } from "../dataplane/rules/rules-worker-client.ts";
+import type { AgentConfig } from "./agent-config.ts";
 import type { EventLog } from "./event-log.ts";
+import type { KernelLink } from "./kernel-link.ts";
+import { guardedTunnels, guardOfDevices, NO_DEVICES } from "./tunnel-guard.ts";
 
 /** As Calico's interfacePrefix is when nobody sets it. */
 const INTERFACE_PREFIXES = ["cali"];
+
+/** The parts of an agent that rules need. */
+export type RulesSurroundings = {
+  readonly log: EventLog;
+  readonly config: Pick<AgentConfig, "networkNamespace">;
+  /** Told whose packets are filtered. */
+  readonly kernel: Pick<KernelLink, "allowTunnels">;
+};
 
 /**
  * The agent's view of policy and NAT. Nothing is enforced before the datastore was in sync once: what an earlier process left
@@ -21,10 +34,13 @@ export class RulesLink {
   #status = NO_RULES_YET;
   #wasInSync = false;
   #host: HostState | undefined;
+  /** What the tunnel devices that are there would take. */
+  #present = NO_DEVICES;
+  readonly #kernel: RulesSurroundings["kernel"];
 
-  constructor(options: { readonly log: EventLog; readonly networkNamespace?: string | undefined }) {
-    const { log, networkNamespace } = options;
+  constructor({ log, kernel, config: { networkNamespace } }: RulesSurroundings) {
     this.#log = log;
+    this.#kernel = kernel;
     this.#client = new RulesWorkerClient({
       worker: {
         interfacePrefixes: INTERFACE_PREFIXES,
@@ -51,29 +67,46 @@ export class RulesLink {
       before.nat === host.nat &&
       before.workloads === host.workloads;
     this.#host = host;
-    if (this.#wasInSync && !same) this.#enforce(host);
+    if (!same) this.#enforce();
+  }
+
+  /** Devices stay for a while when no pool wants them any more, and may be there before anything is known. */
+  onInterfaces(interfaces: readonly InterfaceState[]): void {
+    const present = guardOfDevices(interfaces);
+    if (isDeepStrictEqual(present, this.#present)) return;
+    this.#present = present;
+    this.#enforce();
   }
 
   /** The datastore is in sync, now or again. */
   onInSync(): void {
     if (this.#wasInSync || this.#host === undefined) return;
     this.#wasInSync = true;
-    this.#enforce(this.#host);
+    this.#enforce();
   }
 
   stop(options: { readonly cleanup: boolean }): Promise<void> {
     return this.#client.stop(options);
   }
 
-  #enforce({ policy, nat, workloads }: HostState): void {
+  #enforce(): void {
+    const tunnels = guardedTunnels(this.#host?.policy.tunnels, this.#present);
+    if (this.#host === undefined || !this.#wasInSync) {
+      this.#client.guardTunnels(tunnels);
+      return;
+    }
+    const { policy, nat, workloads } = this.#host;
     const addresses = workloads.flatMap((workload) => workload.addresses);
-    this.#client.enforce({ policy, nat }, addresses);
+    this.#client.enforce({ policy: { ...policy, tunnels }, nat }, addresses);
   }
 
   #onMessage(message: FromRulesWorker): void {
     switch (message.type) {
       case "status":
         this.#status = message.status;
+        break;
+      case "guarded":
+        this.#kernel.allowTunnels(message.guard);
         break;
       case "log":
         this.#log.log(message.level, message.name, message.fields);

@@ -2,8 +2,9 @@ import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync
 import { join } from "node:path";
 import type { HostState } from "../calc/host-state.ts";
 import type { ClusterMemory } from "./cluster-loss.ts";
+import { readRememberedHostState } from "./remembered-host-state.ts";
 
-/** Bumped when a file of an older version must not be read. */
+/** Bumped when a file of an older version must not be read: when what stands in a list of a host state gets a field that must be there. */
 const FORMAT = 1;
 const PEERS_FILE = "peers-up.json";
 const HOST_FILE = "host-state.json";
@@ -47,7 +48,7 @@ export class StateDirectory {
 
   /** Names of the peers that were up when this was last written. */
   peersUp(): string[] {
-    const names = this.#read(PEERS_FILE)?.["peers"];
+    const names = this.#readMemory(PEERS_FILE)?.["peers"];
     return Array.isArray(names) ? names.filter((name) => typeof name === "string") : [];
   }
 
@@ -57,9 +58,7 @@ export class StateDirectory {
 
   /** The last good state of this node; of no other, should the host have been renamed. */
   lastKnownGood(nodeName: string): HostState | undefined {
-    const file = this.#read(HOST_FILE);
-    const state = file?.["state"] as HostState | undefined;
-    return state?.nodeName === nodeName ? state : undefined;
+    return readRememberedHostState(this.#readMemory(HOST_FILE)?.["state"], nodeName);
   }
 
   rememberHostState(state: HostState): void {
@@ -69,7 +68,7 @@ export class StateDirectory {
   /** How much there was in the datastore; undefined where there is no state that could stay in force without it. */
   clusterMemory(nodeName: string): ClusterMemory | undefined {
     if (this.lastKnownGood(nodeName) === undefined) return undefined;
-    return this.#read(CLUSTER_FILE)?.["cluster"] as ClusterMemory | undefined;
+    return this.#readMemory(CLUSTER_FILE)?.["cluster"] as ClusterMemory | undefined;
   }
 
   rememberCluster(cluster: ClusterMemory): void {
@@ -99,6 +98,11 @@ export class StateDirectory {
   #crashFiles(): string[] {
     const names = this.#attempt(() => readdirSync(this.#path)) ?? [];
     return names.filter((name) => name.startsWith(CRASH_PREFIX)).sort();
+  }
+
+  #readMemory(name: string): { readonly [field: string]: unknown } | undefined {
+    const file = this.#read(name);
+    return file?.["format"] === FORMAT ? file : undefined;
   }
 
   #read(name: string): { readonly [field: string]: unknown } | undefined {

@@ -94,8 +94,8 @@ function deriveHostState(cluster: Cluster): Value<HostState> {
   const listen = deriveListen(cluster);
   const felix = deriveFelixSettings(cluster);
   const policy = derivePolicy(cluster, { workloads, felix });
-  const nat = deriveNat(cluster, { workloads: workloads.local, felix });
   const tunnels = deriveTunnels(cluster, felix);
+  const nat = deriveNat(cluster, { workloads: workloads.local, felix, tunnels });
   const problems = deriveProblems(cluster, [
     ...workloads.problems,
     ...originations.problems,

@@ -6,6 +6,8 @@ import type { PortRange } from "./policy-state.ts";
 export type HostNat = {
   readonly outgoing: NatOutgoing;
   readonly hostPorts: readonly HostPort[];
+  /** What leaves by them, of this IP version, from another address of this host gets the device's own. */
+  readonly tunnelDevices: readonly { readonly name: string; readonly version: 4 | 6 }[];
 };
 
 /** From a pool with natOutgoing to whatever is exempt by no pool: the source becomes this host's. */

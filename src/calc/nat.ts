@@ -10,6 +10,8 @@ import type { HostStateProblem } from "./host-state.ts";
 import type { HostNat, HostPort, NatOutgoing } from "./nat-state.ts";
 import { addressesOf } from "./node-view.ts";
 import { protocolNumber } from "./policy-rules.ts";
+import type { HostTunnels } from "./tunnel-state.ts";
+import { insideOf } from "./tunnels.ts";
 import type { LocalWorkload } from "./workloads.ts";
 
 export type Nat = {
@@ -21,10 +23,11 @@ export type Nat = {
 export type NatInputs = {
   readonly workloads: Table<LocalWorkload>;
   readonly felix: Value<FelixSettings>;
+  readonly tunnels: Value<HostTunnels>;
 };
 
 /** The translations of this host: out of the pools, and from its ports to workloads. */
-export function deriveNat(cluster: Cluster, { workloads, felix }: NatInputs): Nat {
+export function deriveNat(cluster: Cluster, { workloads, felix, tunnels }: NatInputs): Nat {
   const { derivation, resources } = cluster;
   const outgoing = deriveOutgoing(cluster, felix);
   const claimed = derivation.table("claimed host ports", workloads, ({ state }, key, read) => {
@@ -49,10 +52,14 @@ export function deriveNat(cluster: Cluster, { workloads, felix }: NatInputs): Na
     ),
   }));
   const hostPorts = derivation.list(given);
+  const tunnelDevices = derivation.value("tunnel devices", (read) =>
+    read.value(tunnels).devices.map(({ name, tunnel }) => ({ name, version: insideOf(tunnel) })),
+  );
   return {
     nat: derivation.value("nat", (read) => ({
       outgoing: read.value(outgoing),
       hostPorts: read.value(hostPorts),
+      tunnelDevices: read.value(tunnelDevices),
     })),
     problems: [refused],
   };
@@ -75,17 +82,24 @@ function deriveOutgoing(
     const settings = read.value(felix);
     const all = read.value(pools);
     const sparesHosts = settings.natOutgoingExclusions === "IPPoolsAndHostIPs";
-    const address = parseIpAddress(settings.natOutgoingAddress ?? "");
     const ports = parsePortRange(settings.natPortRange ?? "");
     const outputInterface = outputFilter(settings.iptablesNATOutgoingInterfaceFilter);
     return {
       sources: all.filter(({ translated }) => translated).map(({ cidr }) => cidr),
       exempt: [...all.map(({ cidr }) => cidr), ...(sparesHosts ? read.value(hosts).flat() : [])],
-      addresses: address ? { ipv4: address } : {},
+      addresses: sourceAddresses(settings),
       ...(ports && "min" in ports && { ports: { first: ports.min, last: ports.max } }),
       ...(outputInterface !== undefined && { outputInterface }),
     };
   });
+}
+
+/** One address of each family at most; Felix knows of one field only, and takes IPv4 there. */
+function sourceAddresses(settings: FelixSettings): NatOutgoing["addresses"] {
+  const given = parseIpAddress(settings.natOutgoingAddress ?? "");
+  const ipv4 = given && ipVersion(given) === 4 ? given : undefined;
+  const ipv6 = parseIpAddress(settings.natOutgoingAddressIPv6 ?? "") ?? (ipv4 ? undefined : given);
+  return { ...(ipv4 && { ipv4 }), ...(ipv6 && { ipv6 }) };
 }
 
 /** iptables' notation: a final "+" stands for any end. */

@@ -15,15 +15,18 @@ export type HostPolicy = {
 };
 
 /** Encapsulated packets count as the cluster's own, so only its nodes may send them. */
-export type TunnelPolicy = {
-  /** Some pool uses IP-in-IP. */
-  readonly ipip: boolean;
-  /** Some pool uses VXLAN; its UDP port. */
-  readonly vxlanPort?: number;
+export type TunnelPolicy = TunnelGuard & {
   /** Addresses of nodes, and others that are configured. */
   readonly nodes: readonly Prefix[];
   /** Workloads may encapsulate by themselves. */
   readonly fromWorkloads: { readonly ipip: boolean; readonly vxlan: boolean };
+};
+
+/** Which encapsulated packets are looked at: those of the pools, and those that a device which is there would take. */
+export type TunnelGuard = {
+  readonly ipip: boolean;
+  /** UDP ports. */
+  readonly vxlanPorts: readonly number[];
 };
 
 /** One interface of this host behind which a workload lives. Profiles decide in their order; where none does: drop. */

@@ -159,7 +159,7 @@ function deriveTunnels(
     const vxlan = pools.some((pool) => pool.vxlan);
     return {
       ipip: pools.some((pool) => pool.ipip),
-      ...(vxlan && { vxlanPort: settings.vxlanPort ?? DEFAULTS.felixConfiguration.vxlanPort }),
+      vxlanPorts: vxlan ? [settings.vxlanPort ?? DEFAULTS.felixConfiguration.vxlanPort] : [],
       nodes: [...read.value(ends).flat(), ...others],
       fromWorkloads: {
         ipip: settings.allowIPIPPacketsFromWorkloads ?? false,

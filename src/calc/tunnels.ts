@@ -107,6 +107,11 @@ function poolOf({ spec }: ResourceOf<"IPPool">): TunnelPool | undefined {
   return { cidr, tunnel, crossSubnet: vxlanMode !== "Always" };
 }
 
+/** The IP version of the packets that a tunnel carries. */
+export function insideOf(tunnel: TunnelType): 4 | 6 {
+  return tunnel === "vxlanV6" ? 6 : 4;
+}
+
 /** FelixConfiguration can switch a tunnel off, or have its device up before any pool asks for it. */
 function enabledTypes(
   pools: readonly TunnelPool[],

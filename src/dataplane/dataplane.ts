@@ -139,7 +139,7 @@ export class Dataplane {
         this.#handleLocal(message.local);
         break;
       case "tunnels":
-        this.#tunnels.setDesired(message.tunnels);
+        this.#tunnels.setDesired(message.tunnels, message.guard);
         this.#tunnelsAreDirty = true;
         this.#wake();
         break;

@@ -3,6 +3,7 @@ import type { NextHopState } from "../../protocol/speaker/speaker-io.ts";
 import type { Family } from "../../protocol/types/family.ts";
 import type { IpAddress } from "../../protocol/types/ip-address.ts";
 import type { Prefix } from "../../protocol/types/prefix.ts";
+import type { TunnelGuard } from "../calc/policy-state.ts";
 import type { HostTunnels } from "../calc/tunnel-state.ts";
 
 /**
@@ -14,8 +15,8 @@ export type ToRouteWorker =
   | { readonly type: "bestRoutes"; readonly batch: BestRouteBatch }
   /** The whole desired set of this host's own routes and interfaces. */
   | { readonly type: "local"; readonly local: LocalDataplane }
-  /** Before the routes that go through them. */
-  | { readonly type: "tunnels"; readonly tunnels: HostTunnels }
+  /** Before the routes that go through them; `guard` says whose packets are filtered, so that their device may be made. */
+  | { readonly type: "tunnels"; readonly tunnels: HostTunnels; readonly guard: TunnelGuard }
   | { readonly type: "trackNextHops"; readonly nextHops: readonly IpAddress[] }
   /** Stale routes of the family, left by an earlier process and wanted by nobody, may go now. */
   | { readonly type: "sweep"; readonly family: Family }
@@ -79,6 +80,8 @@ export type InterfaceState = {
   readonly carrier: boolean;
   readonly mtu: number;
   readonly addresses: readonly string[];
+  /** A tunnel device of ours, and what it takes. */
+  readonly tunnel?: { readonly type: "ipip" } | { readonly type: "vxlan"; readonly port: number };
 };
 
 /** Shown by `tortie status`. `pending` are routes that the kernel has not taken, each with the kernel's reason. */

@@ -1,5 +1,6 @@
 import { type IpAddress, ipAddressFromBytes } from "../../protocol/types/ip-address.ts";
 import { prefixContainsAddress } from "../../protocol/types/prefix.ts";
+import type { TunnelGuard } from "../calc/policy-state.ts";
 import type { HostTunnels, TunnelDevice, TunnelRemote, TunnelType } from "../calc/tunnel-state.ts";
 import { ENCAPSULATION_OCTETS } from "../kernel/encapsulation-octets.ts";
 import type { PendingChange } from "../kernel/link-driver.ts";
@@ -8,7 +9,7 @@ import { parseMacAddress } from "../kernel/netlink/address-bytes.ts";
 import type { KernelEvent } from "../kernel/netlink/kernel-event.ts";
 import type { NetlinkSocket } from "../kernel/netlink/netlink-socket.ts";
 import type { RouteLeg } from "../kernel/route-target.ts";
-import { type DesiredTunnel, TunnelDriver } from "../kernel/tunnel-driver.ts";
+import { type DesiredTunnel, isTunnelOfOurs, TunnelDriver } from "../kernel/tunnel-driver.ts";
 import { EncapsulatedRanges, type Encapsulation } from "./encapsulated-ranges.ts";
 import type { Resolution } from "./next-hop-resolver.ts";
 
@@ -24,6 +25,7 @@ export class Tunnels {
   readonly #driver: TunnelDriver;
   #desired: HostTunnels = { pools: [], ownSubnets: [], devices: [] };
   #ranges = new EncapsulatedRanges([]);
+  #guard: TunnelGuard = { ipip: false, vxlanPorts: [] };
   /** For each tunnel, its far ends by the next hops that mean them. */
   #remotes = new Map<string, Map<IpAddress, TunnelRemote>>();
   #mayRemove = false;
@@ -40,8 +42,9 @@ export class Tunnels {
     return this.#ranges;
   }
 
-  setDesired(desired: HostTunnels): void {
+  setDesired(desired: HostTunnels, guard: TunnelGuard): void {
     this.#desired = desired;
+    this.#guard = guard;
     this.#ranges = new EncapsulatedRanges(desired.pools);
     this.#remotes = new Map(
       desired.devices.map(({ tunnel, remotes }) => [tunnel, byNextHop(remotes)]),
@@ -123,6 +126,8 @@ export class Tunnels {
   #tunnelOf({ name, tunnel, local, address, mtu, vxlan, remotes }: TunnelDevice) {
     const below = this.#interfaceOf(local);
     if (below === undefined) return `no interface has the address ${local}`;
+    // What a device takes out of its wrapping counts as a node's: before anybody can send to it, strangers must be shut out.
+    if (!this.#isThereOrGuarded(name, vxlan?.port)) return "it waits for the filter of its packets";
     const ends = remotes.flatMap((remote) => {
       const { macAddress, underlay } = remote;
       if (macAddress === undefined) return [];
@@ -136,6 +141,12 @@ export class Tunnels {
       ...(vxlan && { vxlan: { ...vxlan, local, linkIndex: below.index, learning: false } }),
       remotes: ends,
     } as const satisfies DesiredTunnel;
+  }
+
+  #isThereOrGuarded(name: string, port: number | undefined): boolean {
+    const link = this.#links.byName(name);
+    const guarded = port === undefined ? this.#guard.ipip : this.#guard.vxlanPorts.includes(port);
+    return guarded || (link !== undefined && isTunnelOfOurs(link) && link.vxlan?.port === port);
   }
 
   #interfaceOf(local: IpAddress) {

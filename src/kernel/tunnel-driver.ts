@@ -61,7 +61,7 @@ export class TunnelDriver {
   removeAllBut(wanted: ReadonlySet<string>): PendingChange[] {
     const pending: PendingChange[] = [];
     for (const link of listLinks(this.#socket)) {
-      if (isOurs(link) && !wanted.has(link.name))
+      if (isTunnelOfOurs(link) && !wanted.has(link.name))
         this.#attempt(pending, `removal of tunnel ${link.name}`, () => this.#remove(link));
     }
     return pending;
@@ -83,7 +83,7 @@ export class TunnelDriver {
   /** The device by its name, made or made anew where that is needed, and up with the right MTU. */
   #ensureDevice(tunnel: DesiredTunnel): LinkMessage {
     let link = this.#find(tunnel.name);
-    if (link !== undefined && !isOurs(link) && !this.#isFree(link))
+    if (link !== undefined && !isTunnelOfOurs(link) && !this.#isFree(link))
       throw new ForeignDevice(`${tunnel.name} is there, and it is not ours`);
     if (link !== undefined && tunnel.vxlan && !hasSettings(link, tunnel.vxlan)) {
       deleteLink(this.#socket, link.index);
@@ -92,7 +92,7 @@ export class TunnelDriver {
     link ??= this.#create(tunnel);
     const { mtu, vxlan } = tunnel;
     const otherMac = vxlan !== undefined && link.macAddress !== vxlan.macAddress.toLowerCase();
-    if (link.mtu !== mtu || !link.up || otherMac || !isOurs(link)) {
+    if (link.mtu !== mtu || !link.up || otherMac || !isTunnelOfOurs(link)) {
       changeLink(this.#socket, link.index, {
         ...(otherMac && { macAddress: vxlan.macAddress }),
         ...(link.mtu !== mtu && { mtu }),
@@ -221,7 +221,8 @@ export class TunnelDriver {
 
 class ForeignDevice extends Error {}
 
-function isOurs({ alias }: LinkMessage): boolean {
+/** A device that this program made, in this process or an earlier one. */
+export function isTunnelOfOurs({ alias }: LinkMessage): boolean {
   return alias === ALIAS;
 }
 

@@ -49,12 +49,22 @@ async function outgoing(t: Test, world: PolicyLab): Promise<void> {
   await world.calls(ann.name, [HOST_ADDRESSES.host2.ipv6, 4000], ipv6);
   t.pass("another host is outside");
 
-  await world.lab.ip("host1", "addr add 10.77.0.77/24 dev eth0");
-  const settings = { natOutgoingAddress: "10.77.0.77", natPortRange: "20000:20009" };
+  await world.lab.ip(
+    "host1",
+    "addr add 10.77.0.77/24 dev eth0",
+    "addr add fd77::77/64 dev eth0 nodad",
+  );
+  const settings = {
+    natOutgoingAddress: "10.77.0.77",
+    natOutgoingAddressIPv6: "fd77::77",
+    natPortRange: "20000:20009",
+  };
   world.write([ann, ben], [PROFILE, ...pools(true), felix(settings)]);
   await world.calls(ann.name, [OUTSIDE.ipv4, 4000], "10.77.0.77");
-  const rules = await world.nft("host1", "list", "chain", "ip", "tortie", "nat-postrouting");
+  await world.calls(ann.name, [OUTSIDE.ipv6, 4000], "fd77::77");
+  const rules = await world.nft("host1", "list", "ruleset");
   t.match(rules, "snat to 10.77.0.77:20000-20009", "an address and ports of choice");
+  t.match(rules, "snat to [fd77::77]:20000-20009", "in both families");
 
   world.write(
     [ann, ben],

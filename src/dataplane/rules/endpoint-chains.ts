@@ -145,21 +145,19 @@ function connectionStates() {
 
 /** A workload that encapsulates could put packets past the rules of other hosts, which take them for their peers'. */
 function encapsulationRules(family: NftFamily, { tunnels }: HostPolicy): readonly NftRule[] {
-  const { ipip, vxlanPort, fromWorkloads } = tunnels;
+  const { ipip, vxlanPorts, fromWorkloads } = tunnels;
   return [
     ...(ipip && !fromWorkloads.ipip && family === "ip"
       ? [rule("IPIP from a workload", protocolIs(PROTOCOL.ipip), ...COUNTED_DROP)]
       : []),
-    ...(vxlanPort === undefined || fromWorkloads.vxlan
-      ? []
-      : [
-          rule(
-            "VXLAN from a workload",
-            protocolIs(PROTOCOL.udp),
-            equals("dport", portKey(vxlanPort)),
-            ...COUNTED_DROP,
-          ),
-        ]),
+    ...(fromWorkloads.vxlan ? [] : vxlanPorts).map((port) =>
+      rule(
+        "VXLAN from a workload",
+        protocolIs(PROTOCOL.udp),
+        equals("dport", portKey(port)),
+        ...COUNTED_DROP,
+      ),
+    ),
   ];
 }
 

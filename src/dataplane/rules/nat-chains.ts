@@ -45,7 +45,13 @@ export function renderNatChains(
   const ports = nat.hostPorts.filter(({ address }) => ipVersion(address) === version);
   addPublished(ports, sets);
   const publish = publishRules(ports, sets);
-  const source = [...hairpinRules(ports, sets), ...outgoingRules(family, nat.outgoing, sets)];
+  const source = [
+    ...hairpinRules(ports, sets),
+    ...outgoingRules(family, nat.outgoing, sets),
+    ...nat.tunnelDevices
+      .filter((device) => device.version === version)
+      .map(({ name }) => tunnelSourceRule(name)),
+  ];
   return [
     ...chain("nat-prerouting", { hook: "prerouting", priority: PRIORITY.destination }, publish),
     // The host's own connections are translated too, but for those to loopback addresses: they could not leave the host.
@@ -152,4 +158,18 @@ function outgoingRules(
     ),
     rule("out of the pools", ...match, translate(undefined)),
   ];
+}
+
+/**
+ * A program of the host that speaks to another host's workload by an address of the underlay would be answered past the
+ * tunnel, and networks that know no workloads drop that: the device's own address is the one that answers come back to.
+ */
+function tunnelSourceRule(device: string): NftRule {
+  return rule(
+    "source that is not of the tunnel",
+    interfaceIs("oifname", device),
+    equals("saddrType", ROUTE_TYPE_LOCAL),
+    differs("saddrTypeAtOutput", ROUTE_TYPE_LOCAL),
+    { type: "masquerade" },
+  );
 }

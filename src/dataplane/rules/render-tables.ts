@@ -12,7 +12,7 @@
  */
 
 import type { HostNat } from "../../calc/nat-state.ts";
-import type { HostPolicy } from "../../calc/policy-state.ts";
+import type { HostPolicy, TunnelPolicy } from "../../calc/policy-state.ts";
 import type {
   NftChain,
   NftFamily,
@@ -57,8 +57,11 @@ export function renderTables(rules: HostRules): readonly NftTable[] {
   return (["ip", "ip6"] as const).map((family) => renderTable(family, rules));
 }
 
-/** What a host enforces that does not know yet what it should: workloads can talk to nobody. */
-export function rulesBeforeSync(interfacePrefixes: readonly string[]): HostRules {
+/** What a host enforces that does not know yet what it should: workloads can talk to nobody, tunnels take what nodes send. */
+export function rulesBeforeSync(
+  interfacePrefixes: readonly string[],
+  tunnels: TunnelPolicy = NO_TUNNELS,
+): HostRules {
   return {
     policy: {
       interfacePrefixes,
@@ -66,11 +69,18 @@ export function rulesBeforeSync(interfacePrefixes: readonly string[]): HostRules
       endpoints: [],
       profiles: [],
       sets: [],
-      tunnels: { ipip: false, nodes: [], fromWorkloads: { ipip: false, vxlan: false } },
+      tunnels,
     },
-    nat: { outgoing: { sources: [], exempt: [], addresses: {} }, hostPorts: [] },
+    nat: { outgoing: { sources: [], exempt: [], addresses: {} }, hostPorts: [], tunnelDevices: [] },
   };
 }
+
+const NO_TUNNELS: TunnelPolicy = {
+  ipip: false,
+  vxlanPorts: [],
+  nodes: [],
+  fromWorkloads: { ipip: false, vxlan: false },
+};
 
 function renderTable(family: NftFamily, { policy, nat }: HostRules): NftTable {
   const sets = new SetBuilder(family, policy.sets);
@@ -155,18 +165,18 @@ function tunnelRules(
   { tunnels }: HostPolicy,
   sets: SetBuilder,
 ): readonly NftRule[] {
-  const { ipip, vxlanPort, nodes } = tunnels;
+  const { ipip, vxlanPorts, nodes } = tunnels;
   const rules: NftRule[] = [];
   const stranger = notInSet("saddr", NODES);
   if (ipip && family === "ip") {
     rules.push(rule("IPIP from a stranger", protocolIs(PROTOCOL.ipip), stranger, ...COUNTED_DROP));
   }
-  if (vxlanPort !== undefined) {
+  for (const port of vxlanPorts) {
     rules.push(
       rule(
         "VXLAN from a stranger",
         protocolIs(PROTOCOL.udp),
-        equals("dport", portKey(vxlanPort)),
+        equals("dport", portKey(port)),
         equals("daddrType", ROUTE_TYPE_LOCAL),
         stranger,
         ...COUNTED_DROP,

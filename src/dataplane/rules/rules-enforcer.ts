@@ -1,5 +1,6 @@
 import type { IpAddress } from "../../../protocol/types/ip-address.ts";
 import { unreachable } from "../../../protocol/types/never.ts";
+import type { TunnelGuard, TunnelPolicy } from "../../calc/policy-state.ts";
 import { forgetConnections } from "../../kernel/conntrack.ts";
 import { enterNetworkNamespace } from "../../kernel/native/network-namespace.ts";
 import { NetlinkError } from "../../kernel/netlink/netlink-error.ts";
@@ -43,6 +44,10 @@ export class RulesEnforcer {
   readonly #auditTimer: NodeJS.Timeout;
   #rules: HostRules | undefined;
   #tables: readonly NftTable[] = [];
+  readonly #interfacePrefixes: readonly string[];
+  /** What #tables say of tunnels, and what the main thread knows of that. */
+  #guard = NO_GUARD;
+  #toldGuard = NO_GUARD;
   #addresses: readonly IpAddress[] = [];
   #status = NO_RULES_YET;
   #timer: NodeJS.Timeout | undefined;
@@ -68,7 +73,9 @@ export class RulesEnforcer {
       },
     });
     this.#auditTimer = setInterval(() => this.#audit(), AUDIT_MILLISECONDS);
-    this.#begin(options.interfacePrefixes);
+    this.#interfacePrefixes = options.interfacePrefixes;
+    if (this.#driver.isPresent) this.#report({ state: "kept" });
+    else this.#shut(undefined);
   }
 
   handle(message: ToRulesWorker): void {
@@ -78,9 +85,14 @@ export class RulesEnforcer {
       case "rules":
         this.#rules = message.rules;
         this.#tables = renderTables(message.rules);
+        this.#guard = message.rules.policy.tunnels;
         this.#foreignIsDirty = true;
         this.#apply();
         this.#forgetAbsent(message.addresses);
+        break;
+      case "tunnels":
+        // Rules that an earlier process left filter what its devices take; new devices wait until it is known what shall be.
+        if (this.#rules === undefined && this.#tables.length > 0) this.#shut(message.tunnels);
         break;
       case "stop":
         this.#stop(message.cleanup);
@@ -106,12 +118,10 @@ export class RulesEnforcer {
     }
   }
 
-  #begin(interfacePrefixes: readonly string[]): void {
-    if (this.#driver.isPresent) {
-      this.#report({ state: "kept" });
-      return;
-    }
-    this.#tables = renderTables(rulesBeforeSync(interfacePrefixes));
+  /** Nothing is known but perhaps the tunnels. */
+  #shut(tunnels: TunnelPolicy | undefined): void {
+    this.#tables = renderTables(rulesBeforeSync(this.#interfacePrefixes, tunnels));
+    this.#guard = tunnels ?? NO_GUARD;
     this.#apply();
   }
 
@@ -149,6 +159,7 @@ export class RulesEnforcer {
     const begin = performance.now();
     const { changes, refused } = this.#driver.apply(this.#tables);
     const applyMilliseconds = performance.now() - begin;
+    this.#tellGuard();
     if (refused !== undefined) {
       this.#refused(refused);
       return;
@@ -165,6 +176,16 @@ export class RulesEnforcer {
       ...(changes > 0 && { applied: this.#status.applied + 1, applyMilliseconds }),
       ...(repaired && { repaired: this.#status.repaired + 1 }),
     });
+  }
+
+  /** Also when the rules are refused: a kernel that takes none enforces no policy either, and that is told aloud. */
+  #tellGuard(): void {
+    const { ipip, vxlanPorts } = this.#guard;
+    const same =
+      this.#toldGuard.ipip === ipip && this.#toldGuard.vxlanPorts.join() === vxlanPorts.join();
+    if (same) return;
+    this.#toldGuard = { ipip, vxlanPorts };
+    this.#send({ type: "guarded", guard: this.#toldGuard });
   }
 
   #refused(refused: string): void {
@@ -231,6 +252,8 @@ export class RulesEnforcer {
     reconcileForeignForwards(this.#socket, { ownTable: TABLE_NAME, interfaces: [] });
   }
 }
+
+const NO_GUARD: TunnelGuard = { ipip: false, vxlanPorts: [] };
 
 function isRefused({ remedy }: ForeignForward): boolean {
   return remedy.type === "refused";

@@ -1,4 +1,5 @@
 import type { IpAddress } from "../../../protocol/types/ip-address.ts";
+import type { TunnelGuard, TunnelPolicy } from "../../calc/policy-state.ts";
 import type { ForeignForward } from "../../kernel/nftables/foreign-forward.ts";
 import type { HostRules } from "./render-tables.ts";
 
@@ -12,6 +13,8 @@ export type ToRulesWorker =
       /** Of the workloads here: the connections of one that leaves are forgotten. */
       readonly addresses: readonly IpAddress[];
     }
+  /** What is known of tunnels before that: it counts where nothing is in force but that workloads are shut. */
+  | { readonly type: "tunnels"; readonly tunnels: TunnelPolicy }
   /** `cleanup` removes everything of ours; otherwise the rules stay in force. */
   | { readonly type: "stop"; readonly cleanup: boolean };
 
@@ -24,6 +27,8 @@ export type RulesWorkerOptions = {
 
 export type FromRulesWorker =
   | { readonly type: "status"; readonly status: RulesStatus }
+  /** Strangers' packets to tunnels are dropped from now on, or the kernel refused that: the devices may be made. */
+  | { readonly type: "guarded"; readonly guard: TunnelGuard }
   | {
       readonly type: "log";
       readonly level: "debug" | "info" | "warn" | "error";

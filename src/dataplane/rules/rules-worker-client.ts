@@ -1,5 +1,6 @@
 import { Worker } from "node:worker_threads";
 import type { IpAddress } from "../../../protocol/types/ip-address.ts";
+import type { TunnelPolicy } from "../../calc/policy-state.ts";
 import type { HostRules } from "./render-tables.ts";
 import type { FromRulesWorker, RulesWorkerOptions, ToRulesWorker } from "./rules-messages.ts";
 
@@ -24,6 +25,7 @@ export class RulesWorkerClient {
   readonly #options: RulesWorkerClientOptions;
   #worker: Worker | undefined;
   #rules: (ToRulesWorker & { readonly type: "rules" }) | undefined;
+  #tunnels: (ToRulesWorker & { readonly type: "tunnels" }) | undefined;
   #restartTimer: NodeJS.Timeout | undefined;
   #restartMilliseconds = FIRST_RESTART_MILLISECONDS;
   #stopped: PromiseWithResolvers<void> | undefined;
@@ -37,6 +39,12 @@ export class RulesWorkerClient {
   enforce(rules: HostRules, addresses: readonly IpAddress[]): void {
     this.#rules = { type: "rules", rules, addresses };
     this.#post(this.#rules);
+  }
+
+  /** What is known of tunnels while it is not known what shall be in force. */
+  guardTunnels(tunnels: TunnelPolicy): void {
+    this.#tunnels = { type: "tunnels", tunnels };
+    this.#post(this.#tunnels);
   }
 
   /** Ends the worker for good; resolves when it has said its last word. The rules stay unless `cleanup`. */
@@ -67,6 +75,7 @@ export class RulesWorkerClient {
     });
     this.#post({ type: "start", options: this.#options.worker });
     if (this.#rules !== undefined) this.#post(this.#rules);
+    else if (this.#tunnels !== undefined) this.#post(this.#tunnels);
   }
 
   #post(message: ToRulesWorker): void {

@@ -50,6 +50,10 @@ export const NFT_FIELDS = {
   ctStatus: { octets: 4, dataType: 28 },
   /** The kind of route that leads to the destination: `fib daddr type`. */
   daddrType: { octets: 4, dataType: 38 },
+  /** The kind of route that leads to the source: `fib saddr type`. */
+  saddrType: { octets: 4, dataType: 38 },
+  /** The same if only the interface by which the packet leaves is looked at: `fib saddr . oif type`. */
+  saddrTypeAtOutput: { octets: 4, dataType: 38 },
   /** 1 (in the host's order) when the way back to the source leads through the interface it came from: `fib saddr . iif oif present`. */
   saddrHasReturnPath: { octets: 4, dataType: 4 },
 } as const;

@@ -55,10 +55,12 @@ const PAYLOAD_BASE = { network: 1, transport: 2 } as const;
 const META_KEY = { iifname: 6, oifname: 7, l4proto: 16 } as const;
 const CT_KEY = { ctState: 0, ctStatus: 2 } as const;
 const TRANSPORT_OFFSET = { sport: 0, dport: 2, icmpType: 0, icmpCode: 1 } as const;
-/** NFT_FIB_RESULT_OIF with NFTA_FIB_F_SADDR, _IIF and _PRESENT; NFT_FIB_RESULT_ADDRTYPE with _DADDR. */
+/** NFT_FIB_RESULT_OIF with NFTA_FIB_F_SADDR, _IIF and _PRESENT; NFT_FIB_RESULT_ADDRTYPE with _DADDR, _SADDR, _SADDR and _OIF. */
 const FIB = {
   saddrHasReturnPath: { result: 1, flags: 0x29 },
   daddrType: { result: 3, flags: 2 },
+  saddrType: { result: 3, flags: 1 },
+  saddrTypeAtOutput: { result: 3, flags: 0x11 },
 } as const;
 const COMPARE = { "==": 0, "!=": 1 } as const;
 const NAT_TYPE = { snat: 0, dnat: 1 } as const;
@@ -168,6 +170,8 @@ class StatementEncoder {
         });
         break;
       case "daddrType":
+      case "saddrType":
+      case "saddrTypeAtOutput":
       case "saddrHasReturnPath":
         this.#expression("fib", (writer) => {
           writer.attributeBe32(1, register(word));

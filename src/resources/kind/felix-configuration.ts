@@ -1,6 +1,7 @@
 import { z } from "zod";
 import {
   durationField,
+  ipAddressField,
   ipAddressOfVersion,
   netField,
   portRangeField,
@@ -62,9 +63,12 @@ const spec = z.looseObject({
     .optional()
     .describe("Ports of hosts that stay open whatever policy says."),
   failsafeOutboundHostPorts: failsafePorts.optional(),
-  natOutgoingAddress: ipAddressOfVersion(4)
+  natOutgoingAddress: ipAddressField()
     .optional()
-    .describe("Source of what leaves the pools, in place of masquerading."),
+    .describe("Source of what leaves the pools of its family, in place of masquerading."),
+  natOutgoingAddressIPv6: ipAddressOfVersion(6)
+    .optional()
+    .describe("The same for IPv6, where natOutgoingAddress is an IPv4 address."),
   natPortRange: portRangeField().optional().describe("Source ports of what is translated."),
   iptablesNATOutgoingInterfaceFilter: z
     .string()
@@ -100,6 +104,7 @@ export const HONOURED: ReadonlySet<string> = new Set([
   "iptablesNATOutgoingInterfaceFilter",
   "mtuIfacePattern",
   "natOutgoingAddress",
+  "natOutgoingAddressIPv6",
   "natOutgoingExclusions",
   "natPortRange",
   "vxlanEnabled",

@@ -130,7 +130,8 @@ t.test("the state directory: for root only, of this node only, and never an obst
   const host = { nodeName: "core-01", speaker: { peers: [{ password: "canary" }] } };
   state.rememberHostState(host as unknown as HostState);
   t.strictSame(state.peersUp(), ["a", "b"]);
-  t.strictSame(state.lastKnownGood("core-01"), host);
+  const known = state.lastKnownGood("core-01");
+  t.match(known, host);
   t.equal(state.lastKnownGood("core-02"), undefined, "another node's memory is not ours");
   t.equal(statSync(path).mode & 0o777, 0o700);
   for (const file of readdirSync(path))

@@ -149,7 +149,7 @@ t.test("settings of policy: the node's own come before everyone's", (t) => {
   t.equal(policy.endpointToHost, "drop");
   t.same(policy.tunnels, {
     ipip: false,
-    vxlanPort: 4790,
+    vxlanPorts: [4790],
     nodes: ["10.0.0.1/32", "10.0.0.2/32", "10.9.0.0/24"],
     fromWorkloads: { ipip: false, vxlan: false },
   });
@@ -199,6 +199,13 @@ t.test("out of pools with natOutgoing, to what lies in no pool", (t) => {
     addresses: { ipv4: "10.0.0.9" },
     ports: { first: 1024, last: 2047 },
     outputInterface: "eth*",
+  });
+  const addresses = (spec: object) =>
+    outgoing(resource("FelixConfiguration", "default", spec)).addresses;
+  t.same(addresses({ natOutgoingAddress: "fd00::9" }), { ipv6: "fd00::9" });
+  t.same(addresses({ natOutgoingAddress: "10.0.0.9", natOutgoingAddressIPv6: "fd00::9" }), {
+    ipv4: "10.0.0.9",
+    ipv6: "fd00::9",
   });
   t.end();
 });
