@@ -1,11 +1,12 @@
 /**
  * Runs the test files given as arguments in two processes that each take the next file when they are done with one.
  * TAP goes to standard output where TAP_REPORTER is tap; otherwise only what failed. Each process ends with tap's own
- * "# { total: …, pass: …, fail: … }", which .ci/test adds up.
+ * "# { total: …, pass: …, fail: … }", which .ci/suites.ts adds up.
  */
 import { fork } from "node:child_process";
 import { statSync } from "node:fs";
 import { join } from "node:path";
+import { failuresOf } from "./tap-output.ts";
 
 const WORKERS = 2;
 /** A worker says so when it wants a file; the answer "" means that there are no more. */
@@ -53,16 +54,4 @@ function runWorker(): Promise<Outcome> {
       resolve({ output: Buffer.concat(chunks).toString("utf8"), code: code ?? 1, files: done });
     });
   });
-}
-
-/** Each "not ok" with the YAML below it, and the closing counts. */
-function failuresOf(output: string): string {
-  const lines: string[] = [];
-  let inFailure = false;
-  for (const line of output.split("\n")) {
-    if (/^\s*not ok /.test(line)) inFailure = !/# (TODO|SKIP)/i.test(line);
-    else if (/^\s*(ok |# Subtest|1\.\.)/.test(line)) inFailure = false;
-    if (inFailure || /^# \{ total: /.test(line) || /# SKIP/.test(line)) lines.push(line);
-  }
-  return `${lines.join("\n")}\n`;
 }

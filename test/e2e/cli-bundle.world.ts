@@ -1,3 +1,4 @@
+// Runs alone: it compares seconds of processor, which a busy neighbour makes longer.
 /*
  * The command line as it ships: the bundle prints what the sources print, starts fast, and loads only what a command needs.
  * Time is counted in seconds of processor, alternating with bare Node, so that a busy machine makes both slow.

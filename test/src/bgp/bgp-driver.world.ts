@@ -1,3 +1,4 @@
+// Runs alone: it measures how long slices of work take.
 import { connect, type Socket } from "node:net";
 import t from "tap";
 import type { BestRouteBatch } from "../../../protocol/rib/best-route-batch.ts";
