@@ -52,7 +52,7 @@ export class Daemon {
   /** Sends the signal and waits until the process is gone. */
   async stop(
     signal: "SIGTERM" | "SIGKILL" | "SIGINT" = "SIGTERM",
-    deadlineSeconds = 10,
+    deadlineSeconds = 30,
   ): Promise<string> {
     if (this.#end === undefined) this.#child.kill(signal);
     const timer = setTimeout(() => this.#child.kill("SIGKILL"), deadlineSeconds * 1000);

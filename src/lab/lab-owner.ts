@@ -1,5 +1,5 @@
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { runProgram, tryProgram } from "./program.ts";
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { tryProgram } from "./program.ts";
 import { waitUntil } from "./wait-until.ts";
 
 // Who a lab belongs to, and how what is left of a dead one's is found again.
@@ -23,7 +23,9 @@ export function namespaceName(owner: number, lab: string, node: string): string 
 export function claimLabFolder(): string {
   const folder = `${LAB_ROOT}/${process.pid}`;
   mkdirSync(folder, { recursive: true });
-  writeFileSync(`${folder}/owner`, startTime(process.pid) ?? "");
+  // The rename shows it whole: to another process that sweeps at this moment, half a time would be somebody else's.
+  writeFileSync(`${folder}/.owner`, startTime(process.pid) ?? "");
+  renameSync(`${folder}/.owner`, `${folder}/owner`);
   return folder;
 }
 
@@ -64,10 +66,13 @@ export async function removeNamespaces(names: readonly string[]): Promise<void> 
       for (const pid of pids) killIfThere(pid);
       return pids.length === 0;
     },
-    { deadlineSeconds: 10, everyMilliseconds: 20 },
+    { deadlineSeconds: 30, everyMilliseconds: 20 },
   );
   const batch = names.map((name) => `netns del ${name}\n`).join("");
-  await runProgram(["ip", "-force", "-batch", "-"], { input: batch });
+  const { code, stderr } = await tryProgram(["ip", "-force", "-batch", "-"], { input: batch });
+  // Two processes may sweep the same lab, or a build failed before all were there: what counts is that none is left.
+  const left = names.filter((name) => listIfThere(NAMESPACES).includes(name));
+  if (left.length > 0) throw new Error(`ip netns del ended with ${code}: ${stderr}, left: ${left}`);
 }
 
 /** True while the process that made the labs runs: same pid, and started when the folder says. */

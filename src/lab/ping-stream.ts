@@ -16,6 +16,8 @@ const INTERVAL_SECONDS = "0.01";
 /** Requests at the end that may be unanswered when ping is stopped: a fifth of a second. */
 const IN_FLIGHT = 20;
 
+let streams = 0;
+
 /** A hundred pings a second from a node to an address, until it is stopped. */
 export class PingStream {
   readonly title: string;
@@ -25,14 +27,16 @@ export class PingStream {
     this.title = `${from} → ${to}`;
     const family = familyOf(to) === "ipv6" ? "-6" : "-4";
     const command = ["ping", family, "-n", "-i", INTERVAL_SECONDS, to];
-    this.#daemon = lab.start(from, command, { log: `ping-${to.replaceAll(":", "_")}` });
+    streams += 1;
+    // A log of its own for each: answers to an earlier stream between the two are no answers to this one.
+    this.#daemon = lab.start(from, command, { log: `ping-${streams}-${to.replaceAll(":", "_")}` });
   }
 
   /** Starts it; returns when the first answer has come. */
   static async start(lab: Lab, from: string, to: string): Promise<PingStream> {
     const stream = new PingStream(lab, from, to);
     await waitUntil(`the first answer of ${stream.title}`, () => stream.#answers().length > 0, {
-      deadlineSeconds: 5,
+      deadlineSeconds: 30,
       everyMilliseconds: 20,
       whenLate: () => stream.#daemon.logTail(),
     });

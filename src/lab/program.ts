@@ -12,7 +12,7 @@ export type ProgramOptions = {
   readonly deadlineSeconds?: number;
 };
 
-const DEFAULT_DEADLINE_SECONDS = 20;
+const DEFAULT_DEADLINE_SECONDS = 60;
 
 /** Runs a program to its end and returns what it said; only a program that cannot be started is an error. */
 export function tryProgram(

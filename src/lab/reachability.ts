@@ -31,7 +31,7 @@ export async function ping(
   to: WorkloadPlan,
   family: LabFamily,
 ): Promise<PingResult> {
-  const options = [family === "ipv4" ? "-4" : "-6", "-n", "-q", "-c", "3", "-i", "0.2", "-W", "2"];
+  const options = [family === "ipv4" ? "-4" : "-6", "-n", "-q", "-c", "3", "-i", "0.2", "-W", "10"];
   const { stdout } = await lab.try(from.name, ["ping", ...options, to[family]]);
   const counts = /(\d+) packets transmitted, (\d+) received/.exec(stdout);
   const average = /= [\d.]+\/([\d.]+)\//.exec(stdout)?.[1];

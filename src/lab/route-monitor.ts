@@ -37,7 +37,7 @@ export class RouteMonitor {
         await this.#lab.ip(this.node, `route del blackhole ${mark} metric ${this.#marks}`);
         return this.#lines().some((line) => line.startsWith("Deleted") && line.includes(mark));
       },
-      { deadlineSeconds: 5, everyMilliseconds: 20, whenLate: () => this.#daemon.logTail() },
+      { deadlineSeconds: 30, everyMilliseconds: 20, whenLate: () => this.#daemon.logTail() },
     );
     return this.#lines().filter((line) => !line.includes(MARKS));
   }

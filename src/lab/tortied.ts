@@ -78,7 +78,7 @@ export class Tortied {
   }
 
   /** Starts it; returns when its API answers. */
-  async start(deadlineSeconds = 15): Promise<void> {
+  async start(deadlineSeconds = 60): Promise<void> {
     const daemon = this.#lab.start(this.node, [TORTIED, "--config", this.#configFile], {
       log: "tortied",
     });
@@ -151,7 +151,7 @@ function exchange(
 ): Promise<unknown> {
   return new Promise((resolve, reject) => {
     const headers = body === undefined ? {} : { "content-type": "application/json" };
-    const outgoing = request({ socketPath, method, path, headers, timeout: 5000 }, (response) => {
+    const outgoing = request({ socketPath, method, path, headers, timeout: 30_000 }, (response) => {
       const chunks: Buffer[] = [];
       response.on("data", (chunk: Buffer) => chunks.push(chunk));
       response.on("error", reject);

@@ -74,10 +74,10 @@ t.test("--watch tells what is there and each change, as JSON lines", async (t) =
       .split("\n")
       .filter(Boolean)
       .map((line) => JSON.parse(line));
-  await waitUntil("the listing", async () => lines().length === 1, { deadlineSeconds: 20 });
+  await waitUntil("the listing", async () => lines().length === 1, { deadlineSeconds: 60 });
   await run("label bgppeer tor rack=r2");
   await run("delete bgppeer tor");
-  await waitUntil("both changes", async () => lines().length === 3, { deadlineSeconds: 20 });
+  await waitUntil("both changes", async () => lines().length === 3, { deadlineSeconds: 60 });
   t.match(lines(), [
     { type: "put", object: { metadata: { name: "tor" } } },
     { type: "put", object: { metadata: { labels: { rack: "r2" } } } },

@@ -40,7 +40,7 @@ class Follower {
 
   async until(state: HostFollowerReport["state"]): Promise<void> {
     await waitUntil(`the store is ${state}`, () => this.report?.state === state, {
-      deadlineSeconds: 20,
+      deadlineSeconds: 60,
       whenLate: () => JSON.stringify(this.report?.problems),
     });
   }
@@ -83,7 +83,7 @@ t.test("a host that loses etcd stays what it is, also when it starts without", a
   for (const each of [follower, fresh]) {
     await each.until("in-sync");
     await waitUntil("the new peer is known", () => each.states.at(-1)?.speaker.peers.length === 2, {
-      deadlineSeconds: 20,
+      deadlineSeconds: 60,
     });
     await each.stop();
   }

@@ -48,7 +48,7 @@ for (const role of ["leader", "follower"] as const) {
         const others = cluster.members.filter((each) => each !== member);
         return (await Promise.all(others.map((each) => each.leads()))).includes(true);
       },
-      { deadlineSeconds: 15 },
+      { deadlineSeconds: 60 },
     );
     await history.moves();
     cluster.mend();

@@ -189,7 +189,7 @@ async function powerOn(lab: Lab, plan: DockerHostPlan, folder: string) {
     said += chunk.toString("utf8");
   });
   await waitUntil(`${plan.hostname} is there`, () => said.includes("ready"), {
-    deadlineSeconds: 10,
+    deadlineSeconds: 60,
   });
   const init = childOf(holder.pid ?? 0);
   return { holder, init };

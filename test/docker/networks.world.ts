@@ -44,7 +44,7 @@ async function networks(t: Test, pair: DockerPair): Promise<void> {
   await waitUntil(
     "the second network works",
     async () => (await one.try(`docker exec cc ping -I eth1 -c 1 -W 1 ${address}`)).code === 0,
-    { deadlineSeconds: 20, whenLate: () => pair.logs() },
+    { deadlineSeconds: 60, whenLate: () => pair.logs() },
   );
   t.pass("a container in two networks");
   const inside = await one.run("docker exec cc ip -4 addr");
@@ -89,7 +89,7 @@ async function byHand(t: Test, pair: DockerPair): Promise<void> {
     "its endpoint is gone",
     async () => !(await endpoints(pair)).includes("192.168.6.6"),
     {
-      deadlineSeconds: 20,
+      deadlineSeconds: 60,
       whenLate: () => pair.logs(),
     },
   );

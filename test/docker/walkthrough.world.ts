@@ -103,7 +103,7 @@ async function etcdAnswers(host: DockerHost): Promise<void> {
   await waitUntil(
     "etcd answers",
     async () => (await host.try(`curl -s http://${HOST1_IP}:2379/health`)).stdout.includes("true"),
-    { deadlineSeconds: 20 },
+    { deadlineSeconds: 60 },
   );
 }
 
@@ -141,7 +141,7 @@ async function removed(t: Test, pair: DockerPair): Promise<void> {
     await waitUntil(
       `the ports of ${name} are closed`,
       async () => !(await host.run("nft list ruleset")).includes("dport 4000"),
-      { deadlineSeconds: 10 },
+      { deadlineSeconds: 60 },
     );
   }
   const home = "cd /run/walk/home; ETCD_AUTHORITY=10.200.0.1:2379 ./calicoctl";

@@ -45,7 +45,7 @@ export class CalicoBird {
         log: `bird-${family}`,
       });
       await waitUntil(`${family} BIRD answers`, () => this.birdc(family, "show status"), {
-        deadlineSeconds: 5,
+        deadlineSeconds: 60,
         everyMilliseconds: 20,
         whenLate: () => daemon.logTail(),
       });

@@ -26,6 +26,12 @@ export function blocks(number: number): readonly [ipv4: string, ipv6: string] {
   return [`192.168.${number}.0/26`, `fd80:0:0:${number}::/122`];
 }
 
+/** By host and peer, each session's state and how often it came up; and what changed in kernels until all was at rest. */
+export type Settled = {
+  readonly sessions: ReadonlyMap<string, string>;
+  readonly changes: readonly string[];
+};
+
 /** Five hosts with tortied, a node as calico-node runs it, a router, and an etcd, on one Ethernet. */
 export class ClusterLab {
   readonly lab: Lab;
@@ -129,8 +135,7 @@ export class ClusterLab {
     await this.etcd.put(this.initialResources());
     await this.calico.start(this.meshOfCalico());
     await this.tor.start();
-    // Five that start at once share two cores with whatever else runs.
-    await Promise.all(this.hosts.map((host) => host.start(60)));
+    await Promise.all(this.hosts.map((host) => host.start()));
     for (const host of [...this.hosts.map(({ node }) => node), "calico", "tor"]) {
       this.#monitors.set(host, await RouteMonitor.start(this.lab, host));
     }
@@ -150,7 +155,7 @@ export class ClusterLab {
   async within(what: string, is: () => Promise<boolean>): Promise<number> {
     const started = performance.now();
     await waitUntil(what, is, {
-      deadlineSeconds: 15,
+      deadlineSeconds: 60,
       everyMilliseconds: 10,
       whenLate: () => this.lab.logTails(8),
     });
@@ -162,6 +167,26 @@ export class ClusterLab {
     const family = prefix.includes(":") ? "-6" : "-4";
     const text = await this.lab.run(node, ["ip", family, "route", "show", "exact", prefix]);
     return text.trim();
+  }
+
+  /** Waits until every session is up and nothing has moved between two looks; answers with the sessions, and the routes that moved meanwhile. */
+  async settled(): Promise<Settled> {
+    const changes: string[] = [];
+    let last = "";
+    return waitUntil(
+      "everything is at rest",
+      async () => {
+        const news = await this.routeChanges();
+        changes.push(...news);
+        const sessions = await this.uptimes();
+        const look = [...sessions].map((session) => session.join(": ")).join("\n");
+        const rests = news.length === 0 && look === last;
+        last = look;
+        const up = [...sessions.values()].every((state) => state.startsWith("Established"));
+        return rests && up ? { sessions, changes } : undefined;
+      },
+      { deadlineSeconds: 60, whenLate: () => `${last}\n${changes.slice(-20).join("\n")}` },
+    );
   }
 
   /** By host and peer, each session's state and how often it came up; of BIRD, since when. */
@@ -182,13 +207,15 @@ export class ClusterLab {
 
   /** Changes of routes in all kernels since the last call: "host1: Deleted 192.168.2.0/26 …". */
   async routeChanges(): Promise<readonly string[]> {
-    const news: string[] = [];
-    for (const [node, monitor] of this.#monitors) {
-      const changes = await monitor.changes();
-      news.push(...changes.slice(this.#seen.get(node) ?? 0).map((line) => `${node}: ${line}`));
-      this.#seen.set(node, changes.length);
-    }
-    return news;
+    const news = await Promise.all(
+      [...this.#monitors].map(async ([node, monitor]) => {
+        const changes = await monitor.changes();
+        const seen = this.#seen.get(node) ?? 0;
+        this.#seen.set(node, changes.length);
+        return changes.slice(seen).map((line) => `${node}: ${line}`);
+      }),
+    );
+    return news.flat();
   }
 
   close(): Promise<void> {

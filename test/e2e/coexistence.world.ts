@@ -37,7 +37,7 @@ t.test("BIRD and static routes live on the same host", async (t) => {
       const status = JSON.stringify(await host1.get("/v1/kernel"));
       return status.includes(`${w2.ipv4}/32`) ? status : undefined;
     },
-    { deadlineSeconds: 10, whenLate: () => lab.logTails() },
+    { deadlineSeconds: 60, whenLate: () => lab.logTails() },
   );
   t.match(refused, /"pendingCount":1/, "exactly that one is pending");
   t.same(await rack.routesTo("host1", w2.ipv4), [clash], "the static route stands as it was");
@@ -88,7 +88,7 @@ protocol kernel { scan time 1; learn; persist; ipv6 { import all; export where s
       const routes = await othersRoutes(lab);
       return routes.filter((line) => line.includes("proto bird")).length === 3;
     },
-    { deadlineSeconds: 10, whenLate: () => daemon.logTail() },
+    { deadlineSeconds: 60, whenLate: () => daemon.logTail() },
   );
 }
 

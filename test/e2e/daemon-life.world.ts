@@ -5,6 +5,7 @@ import t from "tap";
 import { writeResources } from "../../src/lab/resources.ts";
 import { TORTIED, type Tortied } from "../../src/lab/tortied.ts";
 import { waitUntil } from "../../src/lab/wait-until.ts";
+import { isWithin } from "../support/load.ts";
 import { nodeAddress, Rack } from "../support/rack.ts";
 
 // What happens to one daemon: keys that must not show, bad input, a dead store, and the three ways to stop.
@@ -32,7 +33,7 @@ async function statusBecomes(host: Tortied, what: string, holds: (status: Status
       last = await statusOf(host);
       return holds(last);
     },
-    { deadlineSeconds: 20, everyMilliseconds: 50, whenLate: () => JSON.stringify(last) },
+    { deadlineSeconds: 60, everyMilliseconds: 50, whenLate: () => JSON.stringify(last) },
   );
 }
 
@@ -153,7 +154,7 @@ t.test("SIGTERM is half of a restart; node stop is the end; cleanup leaves nothi
   const started = performance.now();
   await first.terminate();
   t.equal(first.daemon.end, "exit code 0");
-  t.ok(performance.now() - started < 5000, "it stops quickly");
+  t.ok(isWithin(performance.now() - started, 5000), "it stops quickly");
   await rack.routed("host2", learned);
   await rack.routed("host1", toSecond);
   t.pass("SIGTERM: routes stay on both hosts");
@@ -178,7 +179,7 @@ t.test("SIGTERM is half of a restart; node stop is the end; cleanup leaves nothi
   t.match(await first.tortie("node", "stop", "--message", "for ever"), /withdrawing and stopping/);
   await rack.notRouted("host2", [w1.ipv4, w1.ipv6]);
   await waitUntil("it has ended", async () => first.daemon.end !== undefined, {
-    deadlineSeconds: 10,
+    deadlineSeconds: 60,
   });
   t.equal(first.daemon.end, "exit code 10", "the service manager knows not to start it again");
   await rack.routed("host1", toSecond);
@@ -188,7 +189,7 @@ t.test("SIGTERM is half of a restart; node stop is the end; cleanup leaves nothi
   await rack.sessionsUp();
   await first.tortie("node", "stop", "--cleanup");
   await waitUntil("it has ended", async () => first.daemon.end !== undefined, {
-    deadlineSeconds: 10,
+    deadlineSeconds: 60,
   });
   const left = await rack.lab.run("host1", ["ip", "route", "show", "proto", "116"]);
   t.equal(left.trim(), "", "no route of ours is left");

@@ -49,7 +49,7 @@ t.test(
     await waitUntil(
       "BIRD's route is there",
       async () => (await kernelRoute(lab, "10.65.0.0/26")).includes("proto bird"),
-      { deadlineSeconds: 20, whenLate: () => lab.logTails() },
+      { deadlineSeconds: 60, whenLate: () => lab.logTails() },
     );
     const host = await DataplaneHost.start(lab, "host");
     t.teardown(() => host.stop());
@@ -60,7 +60,7 @@ t.test(
     const other = "10.65.1.0/26 via 10.0.0.2 dev eth0 metric 1024";
     await host.hasRoutes([other]);
     await waitUntil("the refusal is reported", () => host.status?.pendingCount === 1, {
-      deadlineSeconds: 20,
+      deadlineSeconds: 60,
       whenLate: () => JSON.stringify(host.status),
     });
     t.match(host.status?.pending, [{ route: /10\.65\.0\.0\/26/, reason: /route of bird/ }]);
@@ -81,7 +81,7 @@ t.test(
     await host.hasRoutes([ours]);
     const bird = startBird(lab, "10.65.0.0/26");
     await waitUntil("BIRD has tried", () => /File exists/.test(bird.logTail(50)), {
-      deadlineSeconds: 20,
+      deadlineSeconds: 60,
       whenLate: () => lab.logTails(50),
     });
     t.same(await host.routes(), [ours]);
@@ -90,7 +90,7 @@ t.test(
     await waitUntil(
       "BIRD's next scan has installed its own",
       async () => (await kernelRoute(lab, "10.65.0.0/26")).includes("proto bird"),
-      { deadlineSeconds: 20, whenLate: () => lab.logTails() },
+      { deadlineSeconds: 60, whenLate: () => lab.logTails() },
     );
     t.same(await host.routes(), []);
     await host.stop({ cleanup: true });

@@ -4,6 +4,7 @@ import { IPV4_UNICAST } from "../../protocol/types/family.ts";
 import { ipv4FromNumber } from "../../protocol/types/ip-address.ts";
 import { Lab } from "../../src/lab/lab.ts";
 import { waitUntil } from "../../src/lab/wait-until.ts";
+import { isWithin } from "../support/load.ts";
 import { DataplaneHost } from "./dataplane-host.ts";
 
 const ROUTES = 100_000;
@@ -81,7 +82,7 @@ t.test(
       t.comment(
         `${what}: ${milliseconds.toFixed(0)} ms to the report, ${lagMilliseconds} ms in the worker, ${routesPerSecond} routes/s`,
       );
-      t.ok(milliseconds < LIMIT_MILLISECONDS, what);
+      t.ok(isWithin(milliseconds, LIMIT_MILLISECONDS), what);
     };
     const feed = (generation: number, nextHopOf: (route: number) => number) => {
       for (const batch of batches(generation, nextHopOf)) host.post(batch);
@@ -111,7 +112,7 @@ t.test(
       () => host.status?.installed === 0,
     );
     await waitUntil("the kernel has none", async () => (await countOurs(lab)) === 0, {
-      deadlineSeconds: 20,
+      deadlineSeconds: 60,
     });
     await timed(
       "the carrier is back: all are installed",

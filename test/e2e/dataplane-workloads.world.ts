@@ -86,6 +86,11 @@ async function pings(
   return code === 0;
 }
 
+/** On a machine as slow as it may be. */
+function answers(lab: Lab, node: string, target: string, ...options: string[]): Promise<boolean> {
+  return pings(lab, node, target, "-W", "10", ...options);
+}
+
 async function echoRequestsSeen(lab: Lab, node: string): Promise<number> {
   const text = await lab.run(node, ["nstat", "-asz", "IcmpInEchos"]);
   return Number(/IcmpInEchos\s+(\d+)/.exec(text)?.[1]);
@@ -122,7 +127,7 @@ t.test(
       "it is waited for",
     );
     t.ok(
-      await pings(lab, "work1", "169.254.1.1"),
+      await answers(lab, "work1", "169.254.1.1"),
       "no default route, no IPv4 address but the gateway's",
     );
     await plug(lab, 2);
@@ -143,7 +148,7 @@ t.test(
         "10.0.0.1",
         "fd00::1",
       ])
-        t.ok(await pings(lab, "work1", target), `${target}, default route: ${defaults}`);
+        t.ok(await answers(lab, "work1", target), `${target}, default route: ${defaults}`);
     }
     t.match(await lab.run("work1", ["ip", "neigh", "show", "169.254.1.1"]), /ee:ee:ee:ee:ee:ee/);
     t.equal(await pings(lab, "work1", "10.66.0.9"), false, "an address that nobody has is dropped");
@@ -167,12 +172,12 @@ t.test(
     await plug(lab, 2);
     await host.hasRoutes(ALL_ROUTES);
     await waitUntil("the new interface carries traffic", () => pings(lab, "work2", "10.66.0.2"), {
-      deadlineSeconds: 20,
+      deadlineSeconds: 60,
     });
-    t.ok(await pings(lab, "work2", "fd80:66::2"));
+    t.ok(await answers(lab, "work2", "fd80:66::2"));
     await lab.ip("host", "link set cali1 down");
     await waitUntil("it is taken up again", async () => pings(lab, "work1", "fd80:66::3"), {
-      deadlineSeconds: 20,
+      deadlineSeconds: 60,
     });
     await host.hasRoutes(ALL_ROUTES);
     await lab.ip("host", "addr del 169.254.1.1/32 dev cali1");
@@ -180,7 +185,7 @@ t.test(
       "the gateway's address is put back",
       async () =>
         (await lab.run("host", ["ip", "addr", "show", "dev", "cali1"])).includes("169.254.1.1"),
-      { deadlineSeconds: 20 },
+      { deadlineSeconds: 60 },
     );
     await host.hasRoutes(ALL_ROUTES);
     host.local({ ...LOCAL, workloads: LOCAL.workloads.slice(0, 1) });
@@ -191,7 +196,7 @@ t.test(
         !/169\.254\.1\.1|fe80::1\//.test(
           await lab.run("host", ["ip", "addr", "show", "dev", "cali2"]),
         ),
-      { deadlineSeconds: 20 },
+      { deadlineSeconds: 60 },
     );
   },
 );
@@ -210,7 +215,7 @@ t.test(
     host.learn([["fd80:1::/122", "fd00::2"]]);
     await host.hasRoutes(["10.65.0.0/26 via 10.0.0.2 dev eth0 metric 1024", ...ALL_ROUTES]);
     await waitUntil("nothing is pending", () => host.status?.pendingCount === 0, {
-      deadlineSeconds: 20,
+      deadlineSeconds: 60,
       whenLate: () => JSON.stringify(host.status),
     });
     t.equal(await value(lab, "net.ipv4.conf.all.rp_filter"), "0");
@@ -220,7 +225,7 @@ t.test(
     t.equal(await value(lab, "net.ipv6.conf.all.forwarding"), "1");
     t.equal(await value(lab, "net.ipv4.conf.cali1.route_localnet"), "0");
     await lab.ip("work1", "addr add 10.66.0.77/32 dev eth0");
-    t.ok(await pings(lab, "work1", "10.66.0.3", "-I", "10.66.0.2"));
+    t.ok(await answers(lab, "work1", "10.66.0.3", "-I", "10.66.0.2"));
     const echoes = await echoRequestsSeen(lab, "work2");
     await pings(lab, "work1", "10.66.0.3", "-I", "10.66.0.77");
     t.equal(
@@ -235,7 +240,7 @@ t.test(
     t.equal(statSync(stateFile).mode & 0o777, 0o600);
 
     await host.stop();
-    t.ok(await pings(lab, "work1", "10.66.0.3"), "a stop leaves everything in place");
+    t.ok(await answers(lab, "work1", "10.66.0.3"), "a stop leaves everything in place");
     // The cleanup is another process's, which knows only what stands in the kernel and in the state directory.
     const cleaner = await DataplaneHost.start(lab, "host", "later");
     await cleaner.stop({ cleanup: true });

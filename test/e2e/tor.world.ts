@@ -60,7 +60,7 @@ t.test("what an eBGP peer is told", async (t) => {
       const seen = await routesFrom(torall, 0);
       return seen.length === 2 * rack.hosts.length ? seen : undefined;
     },
-    { deadlineSeconds: 10, whenLate: () => rack.lab.logTails() },
+    { deadlineSeconds: 60, whenLate: () => rack.lab.logTails() },
   );
   t.equal(all.length, 6, "exportLearned: host1 tells the workloads of all three hosts");
 });

@@ -110,7 +110,7 @@ async function down(t: Test, lab: Lab, speaker: LabSpeaker, peer: string): Promi
     what,
     async () =>
       (await speaker.sessionState(peerOf(speaker, peer as SegmentNode))) !== "Established",
-    { deadlineSeconds: 10, everyMilliseconds: 20, whenLate: () => lab.logTails() },
+    { deadlineSeconds: 60, everyMilliseconds: 20, whenLate: () => lab.logTails() },
   );
   t.pass(what);
 }
@@ -131,7 +131,7 @@ async function arrived(
       missing = await missingFrom(lab, to, from, expected);
       return missing.length === 0;
     },
-    { deadlineSeconds: 20, whenLate: () => `missing: ${missing}\n${lab.logTails()}` },
+    { deadlineSeconds: 60, whenLate: () => `missing: ${missing}\n${lab.logTails()}` },
   );
   t.pass(what);
 }
@@ -158,7 +158,7 @@ async function gone(
   await waitUntil(
     what,
     async () => (await missingFrom(lab, to, from, unwanted)).length === 2 * unwanted.length,
-    { deadlineSeconds: 20, whenLate: () => lab.logTails() },
+    { deadlineSeconds: 60, whenLate: () => lab.logTails() },
   );
   t.pass(what);
 }

@@ -123,6 +123,6 @@ async function refusals(lab: Lab, counter: string): Promise<number> {
       const sum = counts.reduce((a, b) => a + b, 0);
       return sum >= 3 ? sum : undefined;
     },
-    { deadlineSeconds: 20, whenLate: () => lab.logTails() },
+    { deadlineSeconds: 60, whenLate: () => lab.logTails() },
   );
 }

@@ -78,7 +78,7 @@ export class EtcdCluster {
       const leads = await Promise.all(this.members.map((member) => member.leads()));
       return this.members.find((_, index) => leads[index]);
     };
-    return waitUntil("a member leads", find, { deadlineSeconds: 15 });
+    return waitUntil("a member leads", find, { deadlineSeconds: 60 });
   }
 
   /** Cuts one member off from the others; clients still reach all. */
@@ -179,7 +179,7 @@ export class EtcdMember {
     );
     closeSync(log);
     await waitUntil(`${name} is healthy`, () => this.ctl(["endpoint", "health"]), {
-      deadlineSeconds: 20,
+      deadlineSeconds: 60,
       whenLate: () => readFileSync(join(folder, `${name}.log`), "utf8").slice(-2000),
     });
   }

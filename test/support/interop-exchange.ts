@@ -96,7 +96,7 @@ export async function bringUp(
           state = await speaker.sessionState(peer);
           return state === "Established";
         },
-        { deadlineSeconds: 20, whenLate: () => `state: ${state}\n${lab.logTails()}` },
+        { deadlineSeconds: 60, whenLate: () => `state: ${state}\n${lab.logTails()}` },
       );
       report.pass(what);
     }
@@ -166,7 +166,7 @@ export async function expectRoutes(
       return there && !seen.some(({ prefix }) => withdrawn.includes(prefix));
     },
     {
-      deadlineSeconds: 15,
+      deadlineSeconds: 60,
       whenLate: () =>
         `expected ${JSON.stringify(expected)}\nwithdrawn ${withdrawn}\nseen ${JSON.stringify(seen)}\n${lab.logTails()}`,
     },

@@ -123,7 +123,7 @@ export class Rack {
         return wrong.length === 0;
       },
       {
-        deadlineSeconds: 15,
+        deadlineSeconds: 60,
         everyMilliseconds: 50,
         whenLate: () => `${wrong.join("\n")}\n${this.lab.logTails()}`,
       },
@@ -140,7 +140,7 @@ export class Rack {
         return left.length === 0;
       },
       {
-        deadlineSeconds: 15,
+        deadlineSeconds: 60,
         everyMilliseconds: 50,
         whenLate: () => `${left.join("\n")}\n${this.lab.logTails()}`,
       },

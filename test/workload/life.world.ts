@@ -25,7 +25,7 @@ async function becomes(world: WorkloadHosts, name: string, state: string): Promi
       return last?.state === state ? last : undefined;
     },
     {
-      deadlineSeconds: 15,
+      deadlineSeconds: 60,
       everyMilliseconds: 50,
       whenLate: () => `${JSON.stringify(last)}\n${world.lab.logTails(10)}`,
     },
@@ -49,7 +49,7 @@ t.test("workloads that no runtime brings", async (t) => {
     t.match(said, /^192\.168\.[\d.]+, fd80:\S+ behind cali\S+; gateway 169\.254\.1\.1, fe80::1/);
     await world.reaches("job", target);
     await host1.kill();
-    t.equal((await world.lab.try("job", ["ping", "-c", "1", "-W", "1", target])).code, 0);
+    t.equal((await world.lab.try("job", ["ping", "-c", "1", "-W", "10", target])).code, 0);
     await host1.start();
     await becomes(world, "job", "ready");
     await world.sessionsUp();
@@ -148,7 +148,7 @@ t.test("workloads that no runtime brings", async (t) => {
           const found = await listed(world, "rival");
           return found?.problems.some((each) => each.includes("metal")) ? found : undefined;
         },
-        { deadlineSeconds: 15, whenLate: () => world.lab.logTails(10) },
+        { deadlineSeconds: 60, whenLate: () => world.lab.logTails(10) },
       );
       t.match(rival.problems.join(), /192\.168\.7\.7 belongs to .*metal/);
       await world.routed("host1", "192.168.7.7", "dev eth1");

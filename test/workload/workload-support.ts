@@ -84,7 +84,7 @@ export class WorkloadHosts {
         return found.includes(way);
       },
       {
-        deadlineSeconds: 15,
+        deadlineSeconds: 60,
         everyMilliseconds: 50,
         whenLate: () => `${found}${this.lab.logTails(10)}`,
       },
@@ -116,7 +116,7 @@ export class WorkloadHosts {
     await waitUntil(
       `${node} reaches ${address}`,
       async () => (await this.lab.try(node, command)).code === 0,
-      { deadlineSeconds: 15, everyMilliseconds: 50, whenLate: () => this.lab.logTails(10) },
+      { deadlineSeconds: 60, everyMilliseconds: 50, whenLate: () => this.lab.logTails(10) },
     );
   }
 }

@@ -39,7 +39,7 @@ export class BirdSpeaker implements LabSpeaker {
     const command = ["bird", "-f", "-c", `${folder}/bird.conf`, "-s", `${folder}/bird.ctl`];
     this.#daemon = this.#lab.start(namespace, [...command, ...recover], { log: "bird" });
     await waitUntil("BIRD answers", () => this.birdc("show status"), {
-      deadlineSeconds: 5,
+      deadlineSeconds: 30,
       everyMilliseconds: 20,
       whenLate: () => this.#daemon?.logTail() ?? "",
     });

@@ -54,7 +54,7 @@ export class ExabgpSpeaker implements LabSpeaker {
     const command = ["exabgp", `${this.#folder}/exabgp.conf`];
     this.#daemon = this.#lab.start(this.plan.node, command, { log: "exabgp", environment });
     await waitUntil("ExaBGP starts its process", () => existsSync(`${this.#folder}/ready`), {
-      deadlineSeconds: 10,
+      deadlineSeconds: 30,
       everyMilliseconds: 50,
       whenLate: () => this.#daemon?.logTail() ?? "",
     });

@@ -58,7 +58,7 @@ export class FrrSpeaker implements LabSpeaker {
     const daemon = this.#lab.start(this.plan.node, command, { log: name });
     this.#daemons.push(daemon);
     await waitUntil(`${name} answers`, () => this.#vtysh([question]), {
-      deadlineSeconds: 10,
+      deadlineSeconds: 30,
       everyMilliseconds: 30,
       whenLate: () => daemon.logTail(),
     });

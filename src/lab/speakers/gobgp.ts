@@ -34,7 +34,7 @@ export class GobgpSpeaker implements LabSpeaker {
     const command = ["gobgpd", "-f", config, "--api-hosts", `127.0.0.1:${API_PORT}`];
     this.#daemon = this.#lab.start(this.plan.node, command, { log: "gobgpd" });
     await waitUntil("gobgpd answers", () => this.#gobgp("global"), {
-      deadlineSeconds: 10,
+      deadlineSeconds: 30,
       everyMilliseconds: 50,
       whenLate: () => this.#daemon?.logTail() ?? "",
     });

@@ -39,7 +39,7 @@ export class OpenbgpdSpeaker implements LabSpeaker {
     const command = ["/usr/sbin/bgpd", "-d", "-f", `${this.#folder}/openbgpd.conf`];
     this.#daemon = this.#lab.start(this.plan.node, command, { log: "openbgpd" });
     await waitUntil("OpenBGPD answers", () => this.#bgpctl("show summary"), {
-      deadlineSeconds: 10,
+      deadlineSeconds: 30,
       everyMilliseconds: 50,
       whenLate: () => this.#daemon?.logTail() ?? "",
     });

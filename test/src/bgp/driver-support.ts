@@ -8,7 +8,7 @@ import { routerIdFromText } from "../../../protocol/types/router-id.ts";
 
 // Connections of these tests run over loopback, 127.0.0.x port 21179.
 export const PORT = 21_179;
-const DEADLINE_MILLISECONDS = 20_000;
+const DEADLINE_MILLISECONDS = 60_000;
 
 export async function until(what: string, holds: () => boolean): Promise<void> {
   const end = performance.now() + DEADLINE_MILLISECONDS;

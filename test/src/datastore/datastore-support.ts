@@ -7,6 +7,8 @@ import { DirectoryDatastore } from "../../../src/datastore/directory/directory-d
 import type { SyncUpdate } from "../../../src/datastore/syncer.ts";
 import { formatKey, keyOf, type Resource } from "../../../src/resources/resource.ts";
 
+const DEADLINE_MILLISECONDS = 60_000;
+
 export const V3 = "projectcalico.org/v3";
 
 export function peer(name: string, spec: object = {}): Resource {
@@ -50,7 +52,7 @@ export class Watched {
   }
 
   async until(condition: () => boolean): Promise<void> {
-    const timer = setTimeout(() => this.#abort.abort(), 10_000);
+    const timer = setTimeout(() => this.#abort.abort(), DEADLINE_MILLISECONDS);
     while (!condition()) {
       const { value, done } = await this.#iterator.next();
       if (done) throw new Error(`the deadline passed; seen: ${this.log.join(", ")}`);
@@ -69,7 +71,7 @@ export async function nextUpdate(
   updates: AsyncGenerator<SyncUpdate>,
   condition: (update: SyncUpdate) => boolean,
 ): Promise<SyncUpdate> {
-  const deadline = performance.now() + 10_000;
+  const deadline = performance.now() + DEADLINE_MILLISECONDS;
   while (performance.now() < deadline) {
     const { value, done } = await updates.next();
     if (done) break;
