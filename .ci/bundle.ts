@@ -85,5 +85,5 @@ mkdirSync(shared);
 writeFileSync(join(shared, "tortie.1"), manPage(COMMANDS, version));
 copyFileSync(join(root, "src/packaging/tortied.8"), join(shared, "tortied.8"));
 for (const shell of SHELLS) {
-  writeFileSync(join(shared, `tortie.${shell}`), completionScript(shell, COMMANDS));
+  writeFileSync(join(shared, `tortie.${shell}`), completionScript(shell));
 }

@@ -28,7 +28,19 @@ export type Argument = {
   readonly description: string;
   readonly required: boolean;
   readonly variadic?: boolean;
+  readonly completes?: Completes;
 };
+
+/** What a shell offers for a value (complete.ts): these words, or names that the daemon knows. */
+export type Completes =
+  | "kind"
+  /** Objects of the kind that the argument before names. */
+  | "object"
+  | "node"
+  | "namespace"
+  | "peer"
+  | "workload"
+  | readonly string[];
 
 /** `flags` as commander writes them: "-o, --output <format>". */
 export type Option = {
@@ -36,6 +48,7 @@ export type Option = {
   readonly description: string;
   readonly default?: string;
   readonly choices?: readonly string[];
+  readonly completes?: Completes;
 };
 
 export type Example = { readonly command: string; readonly does: string };
@@ -54,7 +67,7 @@ export type CommandContext = {
   readonly width: number | undefined;
   readonly now: Date;
   readonly environment: Environment;
-  /** The whole table, for completion. */
+  /** The whole table, for what is made from it. */
   readonly commands: readonly Command[];
 };
 

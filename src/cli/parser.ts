@@ -5,6 +5,7 @@ import {
 } from "commander";
 import type { Command, CommandContext, Option, TextSink } from "./command.ts";
 import { type Environment, socketPath } from "./environment.ts";
+import { DATASTORE_OPTIONS, GLOBAL_OPTIONS } from "./global-options.ts";
 import { type OutputFormat, parseOutputFormat } from "./output.ts";
 
 /** What the parser needs to know of the world. */
@@ -32,6 +33,15 @@ export async function runCommandLine(
   argv: readonly string[],
   options: ParserOptions,
 ): Promise<void> {
+  const [first, ...rest] = argv;
+  // What completion scripts ask; people have no use for it, so it is in no help.
+  if (first === "__complete") {
+    const { complete } = await import("./complete.ts");
+    const { commands, environment, stdout } = options;
+    const found = await complete({ words: rest, commands, environment });
+    for (const { word, about } of found) stdout.write(`${word}${about ? `\t${about}` : ""}\n`);
+    return;
+  }
   await makeParser(rowsFor(argv, options.commands), options).parseAsync(argv, { from: "user" });
 }
 
@@ -48,7 +58,7 @@ function makeParser(rows: readonly Command[], options: ParserOptions): Commander
     .description("Pure-L3 networking: what this host's daemon does, and why")
     .usage("<command> [options]")
     .helpCommand("help [command]", "help for a command");
-  addGlobalOptions(root);
+  for (const option of GLOBAL_OPTIONS) root.addOption(makeOption(option));
   const groups = new Map<string, CommanderCommand>();
   for (const command of rows) {
     const parent = groupOf(groups, root, command.path.slice(0, -1), options);
@@ -92,7 +102,7 @@ function makeCommand(command: Command, options: ParserOptions): CommanderCommand
   if (command.datastore === true) {
     for (const option of DATASTORE_OPTIONS) made.addOption(makeOption(option));
   }
-  addGlobalOptions(made);
+  for (const option of GLOBAL_OPTIONS) made.addOption(makeOption(option));
   made.addHelpText("after", `\nExamples:\n${examplesText([command], options.environment)}`);
   return made.action(() => run(command, made, options));
 }
@@ -111,34 +121,6 @@ function outputOption(formats: readonly string[]): CommanderOption {
     if (format !== undefined) return format;
     throw new InvalidArgumentError(`Allowed choices are ${formats.join(", ")}.`);
   });
-}
-
-/** Given to every command that reads or writes the datastore. */
-export const DATASTORE_OPTIONS: readonly Option[] = [
-  {
-    flags: "-c, --config <file>",
-    description:
-      "names the datastore: calicoctl's or tortied's file (default: /etc/calico/calicoctl.cfg, /etc/tortie/tortied.yaml)",
-  },
-  {
-    flags: "--etcd-endpoints <list>",
-    description: "etcd, as ETCD_ENDPOINTS; ETCD_CA_CERT_FILE and the like say how",
-  },
-  {
-    flags: "--directory <path>",
-    description: "a directory of YAML as the datastore (default: /etc/tortie/cluster)",
-  },
-];
-
-/** Given to every command, so that they may stand anywhere on the line. */
-function addGlobalOptions(command: CommanderCommand): void {
-  command.addOption(
-    new CommanderOption(
-      "--socket <path>",
-      "the daemon's API socket (default: /run/tortie/tortie.sock)",
-    ),
-  );
-  command.addOption(new CommanderOption("--demo <host>", "ask a host of 'npm run demo'"));
 }
 
 async function run(

@@ -1,6 +1,6 @@
 import type { Command } from "../cli/command.ts";
 import { ExitCode } from "../cli/exit-code.ts";
-import { DATASTORE_OPTIONS } from "../cli/parser.ts";
+import { DATASTORE_OPTIONS } from "../cli/global-options.ts";
 import { EXIT_TEXT, type ExitName } from "./exit-text.ts";
 
 /** tortie(1) as roff, made from the table of commands. */

@@ -13,6 +13,6 @@ export async function completion(context: CommandContext): Promise<number> {
       exitCode: ExitCode.usage,
     });
   }
-  context.stdout.write(completionScript(shell, context.commands));
+  context.stdout.write(completionScript(shell));
   return ExitCode.done;
 }

@@ -35,7 +35,7 @@ export const BGP_ROWS: readonly Command[] = [
         default: "loc",
         choices: ["loc", "in", "out"],
       },
-      { flags: "--peer <peer>", description: "name or address of the peer" },
+      { flags: "--peer <peer>", description: "name or address of the peer", completes: "peer" },
       {
         flags: "--family <family>",
         description: "only this family",
@@ -86,7 +86,11 @@ export const BGP_ROWS: readonly Command[] = [
     path: ["bgp", "plan-rr"],
     summary: "From a mesh to route reflectors and back, make before break: the steps that are left",
     options: [
-      { flags: "--reflectors <nodes>", description: "the nodes that shall reflect, with commas" },
+      {
+        flags: "--reflectors <nodes>",
+        description: "the nodes that shall reflect, with commas",
+        completes: "node",
+      },
       { flags: "--cluster-id <id>", description: "that the reflectors share (default: 244.0.0.1)" },
       { flags: "--to-mesh", description: "the way back" },
       {
@@ -140,6 +144,7 @@ export const BGP_ROWS: readonly Command[] = [
         name: "what",
         description: "a prefix, an address (its longest match), or KIND[.FIELD]",
         required: true,
+        completes: "kind",
       },
     ],
     options: [{ flags: "--recursive", description: "of a kind: fields within fields, too" }],
@@ -153,5 +158,10 @@ export const BGP_ROWS: readonly Command[] = [
 ];
 
 function peerArgument(): Argument {
-  return { name: "peer", description: "address or name of the peer", required: true };
+  return {
+    name: "peer",
+    description: "address or name of the peer",
+    required: true,
+    completes: "peer",
+  };
 }

@@ -21,7 +21,7 @@ export const NODE_ROWS: readonly Command[] = [
     path: ["events"],
     summary: "What happened lately",
     options: [
-      { flags: "--peer <peer>", description: "name of the peer" },
+      { flags: "--peer <peer>", description: "name of the peer", completes: "peer" },
       { flags: "--limit <number>", description: "most events to show", default: "50" },
     ],
     formats: OUTPUT_FORMATS,
@@ -61,7 +61,14 @@ export const NODE_ROWS: readonly Command[] = [
   {
     path: ["node", "show"],
     summary: "One node, and what it says of its sessions",
-    arguments: [{ name: "name", description: "the node (default: this host)", required: false }],
+    arguments: [
+      {
+        name: "name",
+        description: "the node (default: this host)",
+        required: false,
+        completes: "node",
+      },
+    ],
     datastore: true,
     formats: OUTPUT_FORMATS,
     examples: [{ command: "node show host-2", does: "another host" }],

@@ -5,15 +5,18 @@ const KIND: Argument = {
   name: "kind",
   description: "node, bgppeer, bgpconfig, ippool, wep, …; any name that calicoctl knows",
   required: true,
+  completes: "kind",
 };
 const NAME: Argument = {
   name: "name",
   description: "the object; one in a namespace may be written NAMESPACE/NAME",
   required: true,
+  completes: "object",
 };
 const NAMESPACE: Option = {
   flags: "-n, --namespace <namespace>",
   description: "of kinds that have one (default: default)",
+  completes: "namespace",
 };
 const FILE_OPTIONS: readonly Option[] = [
   {

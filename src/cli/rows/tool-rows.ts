@@ -24,7 +24,14 @@ export const TOOL_ROWS: readonly Command[] = [
   {
     path: ["completion"],
     summary: "A completion script for your shell",
-    arguments: [{ name: "shell", description: "bash, zsh or fish", required: true }],
+    arguments: [
+      {
+        name: "shell",
+        description: "bash, zsh or fish",
+        required: true,
+        completes: ["bash", "zsh", "fish"],
+      },
+    ],
     examples: [
       { command: "completion bash > /etc/bash_completion.d/tortie", does: "for bash" },
       { command: "completion fish > ~/.config/fish/completions/tortie.fish", does: "for fish" },

@@ -17,7 +17,14 @@ export const TUNNEL_ROWS: readonly Command[] = [
     path: ["tunnel", "test"],
     summary:
       "Tries what the way to each far end carries, and says what is wrong (root or group tortie)",
-    arguments: [{ name: "node", description: "only the way to this node", required: false }],
+    arguments: [
+      {
+        name: "node",
+        description: "only the way to this node",
+        required: false,
+        completes: "node",
+      },
+    ],
     options: [
       {
         flags: "--mtu",

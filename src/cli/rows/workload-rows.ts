@@ -43,7 +43,9 @@ export const WORKLOAD_ROWS: readonly Command[] = [
   {
     path: ["workload", "remove"],
     summary: "Disconnects it and gives its addresses back (root or group tortie)",
-    arguments: [{ name: "name", description: "as it was added", required: true }],
+    arguments: [
+      { name: "name", description: "as it was added", required: true, completes: "workload" },
+    ],
     examples: [{ command: "workload remove vm1", does: "the tap itself stays" }],
     load: async () => (await import("../commands/workload-remove.ts")).workloadRemove,
   },

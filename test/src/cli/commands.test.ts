@@ -1,4 +1,4 @@
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import {
   existsSync,
   mkdirSync,
@@ -207,29 +207,100 @@ t.test("validate, create, apply and delete in a directory datastore", async (t) 
   t.match(await run("datastore validate /nonexistent.yaml"), { code: 1, stderr: /cannot read/ });
 });
 
-t.test("completion scripts: the shell accepts them, and bash offers what may follow", async (t) => {
-  for (const shell of SHELLS) {
-    const script = completionScript(shell, COMMANDS);
-    golden(t, `completion.${shell}`, script);
-    const checked = spawnSync(shell, ["-n"], { input: script, encoding: "utf8" });
-    // Only the shells that are installed can be asked.
-    if (checked.error === undefined) t.equal(checked.stderr, "", `${shell} -n`);
-  }
-  const offer = (...words: string[]) => {
-    const script = `${completionScript("bash", COMMANDS)}
-      COMP_WORDS=(${words.map((word) => `"${word}"`).join(" ")}); COMP_CWORD=${words.length - 1}
-      _tortie; echo "\${COMPREPLY[@]}"`;
-    return spawnSync("bash", ["-c", script], { encoding: "utf8" }).stdout.trim();
-  };
-  t.equal(offer("tortie", "st"), "status");
-  t.match(offer("tortie", "bgp", ""), /^peers routes neighbor topology plan-rr reset refresh/);
-  t.equal(
-    offer("tortie", "bgp", "peers", "-o", ""),
-    "table wide json yaml name jsonl custom-columns= jsonpath=",
-  );
-  t.match(offer("tortie", "--demo", "host1", "bgp", "routes", "--"), /--table --peer/);
-  t.match(offer("tortie", "explain", "10.0.0.0/8", "--o"), "--output");
-});
+t.test(
+  "completion: commands, options, their values, and what the daemon knows by name",
+  async (t) => {
+    const offer = async (...words: string[]) => {
+      const { stdout } = await tortie(["__complete", ...words]);
+      return stdout.split("\n").flatMap((each) => each.split("\t")[0] || []);
+    };
+    const rows: [words: string[], offered: string[]][] = [
+      [["st"], ["status"]],
+      [
+        ["bgp", "r"],
+        ["routes", "reset", "refresh"],
+      ],
+      [
+        ["bgp", "peers", "-o", "j"],
+        ["json", "jsonl", "jsonpath="],
+      ],
+      [["bgp", "peers", "--output=y"], ["--output=yaml"]],
+      [["bgp", "routes", "--ta"], ["--table"]],
+      [
+        ["bgp", "routes", "--table", ""],
+        ["loc", "in", "out"],
+      ],
+      [["get", "--conf"], ["--config"]],
+      [["get", "bgpp"], ["bgppeers"]],
+      [["get", "nodes", "core-0"], ["core-01"]],
+      [["label", "node", "core-02", "x"], []],
+      [["bgp", "neighbor", "10.0.0.254"], ["10.0.0.254"]],
+      [["bgp", "routes", "--peer", "10.0.0.25"], ["10.0.0.254"]],
+      [["bgp", "plan-rr", "--reflectors", "host-7,cor"], ["host-7,core-01"]],
+      [
+        ["completion", ""],
+        ["bash", "zsh", "fish"],
+      ],
+      [["get", "nodes", "--socket", "/nonexistent", ""], []],
+      [["get", "--socket", socket, "nodes", "core-01"], ["core-01"]],
+      [["nonsense", ""], []],
+      [[""], [...new Set(COMMANDS.map(({ path }) => path[0] ?? ""))]],
+    ];
+    for (const [words, offered] of rows) {
+      t.strictSame(await offer(...words), offered, words.join(" "));
+    }
+    t.notOk((await tortie("--help")).stdout.includes("__complete"), "people do not see it");
+  },
+);
+
+t.test(
+  "completion scripts: the shells accept them, and a real bash completes with its own",
+  async (t) => {
+    for (const shell of SHELLS) {
+      const script = completionScript(shell);
+      golden(t, `completion.${shell}`, script);
+      const checked = spawnSync(shell, ["-n"], { input: script, encoding: "utf8" });
+      // Only the shells that are installed can be asked.
+      if (checked.error === undefined) t.equal(checked.stderr, "", `${shell} -n`);
+    }
+    // Readline itself: two tabs, and what it then lists or writes.
+    const rc = join(folder, "bashrc");
+    const bin = join(folder, "bin");
+    mkdirSync(bin, { recursive: true });
+    symlinkSync(join(ROOT, "src/bin/tortie"), join(bin, "tortie"));
+    writeFileSync(rc, `${completionScript("bash")}\nPS1='> '\nbind 'set bell-style none'\n`);
+    const fake = fakeApiSource();
+    const [peer] = fake.peers();
+    const v6 = { ...peer, address: "fe80::2", name: "v6" };
+    const six = join(folder, "six.sock");
+    const source = { ...fake, peers: () => [...fake.peers(), v6] as never };
+    const daemon = await ApiServer.start({ path: six, source, onError: () => {} });
+    t.teardown(() => daemon.close());
+    const typed = (line: string) =>
+      new Promise<string>((resolve) => {
+        const words = ["-qfec", `bash --noprofile --rcfile ${rc} -i`, "/dev/null"];
+        const PATH = `${bin}:${process.env["PATH"]}`;
+        const shell = spawn("script", words, { env: { PATH, TERM: "dumb", TORTIE_SOCKET: six } });
+        let said = "";
+        let stage = 0;
+        shell.stdout.on("data", (chunk) => {
+          said += chunk;
+          if (stage === 0 && said.includes("> ")) {
+            stage = 1;
+            shell.stdin.write(`${line}\t\x01echo [\x05]\n`);
+          } else if (stage === 1 && /\n\[.*\]/.test(said)) {
+            stage = 2;
+            shell.stdin.write("exit\n");
+          }
+        });
+        shell.on("close", () => resolve(/\n\[(.*)\]/.exec(said)?.[1]?.trim() ?? said));
+      });
+    t.equal(await typed("tortie bgp nei"), "tortie bgp neighbor");
+    t.equal(await typed("tortie get node core-0"), "tortie get node core-01");
+    t.equal(await typed("tortie bgp neighbor fe80::"), "tortie bgp neighbor fe80::2", "colons");
+    t.equal(await typed("tortie get nodes --output=y"), "tortie get nodes --output=yaml");
+  },
+);
 
 t.test("the launchers find node and sources through symbolic links", async (t) => {
   const link = join(folder, "calicoctl");
