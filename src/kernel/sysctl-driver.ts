@@ -19,6 +19,8 @@ export class SysctlDriver {
   #isKept: (name: SysctlName) => boolean = () => true;
   /** So many old values are looked through for interfaces that have gone: not at every change. */
   #pruneAt = FIRST_PRUNE;
+  /** False when the state file could not be written: the next apply tries again. */
+  #isNoted = true;
 
   /** `root` is /proc/sys but for tests. */
   constructor(options: { readonly stateFile: string; readonly root?: string }) {
@@ -50,11 +52,12 @@ export class SysctlDriver {
       ([name, value]) => [name, value, this.get(name)] as const,
     );
     const differing = present.filter(([, value, now]) => now !== value);
-    this.#remember(differing);
-    return differing.flatMap(([name, value, now]) => {
+    const unnoted = this.#remember(differing);
+    const refused = differing.flatMap(([name, value, now]) => {
       const reason = now === undefined ? "there is no such sysctl" : this.#write(name, value);
       return reason === undefined ? [] : [{ what: `sysctl ${name}=${value}`, reason }];
     });
+    return unnoted === undefined ? refused : [unnoted, ...refused];
   }
 
   /** Puts all old values back, where the interface still exists, and forgets them. */
@@ -73,13 +76,23 @@ export class SysctlDriver {
     return pending;
   }
 
-  /** All in one write, before any is changed. */
-  #remember(settings: readonly (readonly [SysctlName, string, string | undefined])[]): void {
+  /** All in one write, before any is changed. A full disk is reported; forwarding does not wait for it. */
+  #remember(
+    settings: readonly (readonly [SysctlName, string, string | undefined])[],
+  ): PendingChange | undefined {
     const unknown = settings.filter(([name]) => !this.#old.has(name) && this.#isKept(name));
-    if (unknown.length === 0) return;
+    if (unknown.length === 0 && this.#isNoted) return undefined;
     if (this.#old.size >= this.#pruneAt) this.#prune();
     for (const [name, , now] of unknown) if (now !== undefined) this.#old.set(name, now);
-    writeAtomically(this.#stateFile, `${JSON.stringify(Object.fromEntries(this.#old), null, 2)}\n`);
+    const text = `${JSON.stringify(Object.fromEntries(this.#old), null, 2)}\n`;
+    try {
+      writeAtomically(this.#stateFile, text);
+      this.#isNoted = true;
+      return undefined;
+    } catch (error) {
+      this.#isNoted = false;
+      return { what: "old values of sysctls, for cleanup", reason: (error as Error).message };
+    }
   }
 
   /** Interfaces that have gone took their sysctls along. */
@@ -98,10 +111,17 @@ export class SysctlDriver {
   }
 }
 
+/** A file that a crash or a hand has spoilt is none: what the values were before is lost then, forwarding is not. */
 function readState(path: string): Map<SysctlName, string> {
   const text = readOptional(path);
-  if (text === undefined) return new Map();
-  return new Map(Object.entries(JSON.parse(text) as { readonly [name: string]: string }));
+  try {
+    const state: unknown = text === undefined ? {} : JSON.parse(text);
+    const entries = Object.entries(state ?? {});
+    return new Map(entries.filter(([, value]) => typeof value === "string"));
+  } catch (error) {
+    if (error instanceof SyntaxError) return new Map();
+    throw error;
+  }
 }
 
 function readOptional(path: string): string | undefined {

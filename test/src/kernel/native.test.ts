@@ -196,3 +196,31 @@ t.test(
     t.throws(() => readFileSync(stateFile), { code: "ENOENT" });
   },
 );
+
+t.test("sysctls are set though their state file is spoilt, or cannot be written", async (t) => {
+  const folder = newFolder(t);
+  const root = join(folder, "sys");
+  mkdirSync(root);
+  const stateFile = join(folder, "sysctls.json");
+  const desired = new Map([["forward", "1"]]);
+  for (const spoilt of ['{"forward": "', "\ufffd\u00ff", "null", "[1]", '{"forward":1}']) {
+    writeFileSync(stateFile, spoilt);
+    writeFileSync(join(root, "forward"), "0");
+    const driver = new SysctlDriver({ stateFile, root });
+    driver.setDesired(desired);
+    t.strictSame(driver.apply(), [], spoilt);
+    t.equal(readFileSync(join(root, "forward"), "utf8"), "1");
+    t.strictSame(JSON.parse(readFileSync(stateFile, "utf8")), { forward: "0" });
+  }
+  writeFileSync(join(root, "forward"), "0");
+  // A folder cannot be made below a file, whoever asks.
+  const blocked = join(folder, "blocked");
+  writeFileSync(blocked, "");
+  const driver = new SysctlDriver({ stateFile: join(blocked, "sysctls.json"), root });
+  driver.setDesired(desired);
+  t.match(driver.apply(), [{ what: /^old values of sysctls/, reason: /ENOTDIR|EEXIST/ }]);
+  t.equal(readFileSync(join(root, "forward"), "utf8"), "1", "forwarding does not wait for a disk");
+  rmSync(blocked);
+  t.strictSame(driver.apply(), []);
+  t.strictSame(JSON.parse(readFileSync(join(blocked, "sysctls.json"), "utf8")), { forward: "0" });
+});
