@@ -20,4 +20,12 @@ export type BestRouteBatch = {
 };
 
 /** Next hops of the best route and its multipath companions; locally originated routes have none and never come here. */
-export type NextHopSet = { readonly id: number; readonly nextHops: readonly IpAddress[] };
+export type NextHopSet = {
+  readonly id: number;
+  readonly nextHops: readonly IpAddress[];
+  /** LOCAL_PREF of the best route, given from LEAST_TOLD_LOCAL_PREF on: as high as that it may say how the kernel should prefer it. */
+  readonly localPref?: number;
+};
+
+/** Lower ones say nothing outside BGP, and would only part sets of next hops that are the same. */
+export const LEAST_TOLD_LOCAL_PREF = 65_536;

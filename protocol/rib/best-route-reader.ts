@@ -1,6 +1,6 @@
 import type { IpAddress } from "../types/ip-address.ts";
 import type { AttributeSetTable } from "./attribute-set-table.ts";
-import type { BestRouteBatch, NextHopSet } from "./best-route-batch.ts";
+import { type BestRouteBatch, LEAST_TOLD_LOCAL_PREF, type NextHopSet } from "./best-route-batch.ts";
 import { CHANGE_BEST, CHANGE_MULTIPATH, type ChangeCursor, NO_CHANGE } from "./change-log.ts";
 import type { LocRib } from "./loc-rib.ts";
 import type { NextHopTable } from "./next-hop-table.ts";
@@ -27,7 +27,7 @@ export class LocRibReader implements BestRouteReader {
   readonly #nextHops: NextHopTable;
   readonly #cursor: ChangeCursor;
   readonly #numbers = new Map<string, number>();
-  #singles: { readonly address: IpAddress | undefined; readonly number: number }[] = [];
+  #singles: SingleNextHop[] = [];
   #newSets: NextHopSet[] = [];
   #generation = 1;
   /** Next prefix id of the walk; undefined when the walk is over. */
@@ -98,14 +98,21 @@ export class LocRibReader implements BestRouteReader {
   #nextHopSet(prefix: number): number {
     const best = this.#locRib.bestRoute(prefix);
     if (best === 0 || this.#locRib.peer(best) === LOCAL_PEER) return 0;
-    if (!this.#locRib.isMultipath(best)) return this.#numberOfOne(this.#nextHopOf(best));
+    const localPref = this.#localPrefOf(best);
+    if (!this.#locRib.isMultipath(best)) return this.#numberOfOne(this.#nextHopOf(best), localPref);
     const ids: number[] = [];
     for (let at = this.#locRib.firstRoute(prefix); at !== 0; at = this.#locRib.nextRoute(at)) {
       if (!this.#locRib.isMultipath(at) || !this.#locRib.isEligible(at)) continue;
       const id = this.#nextHopOf(at);
       if (!ids.includes(id)) ids.push(id);
     }
-    return this.#numberOf(ids);
+    return this.#numberOf(ids, localPref);
+  }
+
+  /** What is told of it; 0 for what is not. */
+  #localPrefOf(route: number): number {
+    const localPref = this.#sets.localPref(this.#locRib.acceptedSet(route));
+    return localPref < LEAST_TOLD_LOCAL_PREF ? 0 : localPref;
   }
 
   #nextHopOf(route: number): number {
@@ -113,27 +120,31 @@ export class LocRibReader implements BestRouteReader {
   }
 
   /** Nearly all routes have one next hop, whose number is remembered by its id, as long as that means the same address. */
-  #numberOfOne(id: number): number {
+  #numberOfOne(id: number, localPref: number): number {
     const address = this.#nextHops.address(id);
     const known = this.#singles[id];
-    if (known !== undefined && known.address === address) return known.number;
-    const number = this.#numberOf([id]);
-    this.#singles[id] = { address, number };
+    if (known !== undefined && known.address === address && known.localPref === localPref)
+      return known.number;
+    const number = this.#numberOf([id], localPref);
+    this.#singles[id] = { address, localPref, number };
     return number;
   }
 
   /** Ids of next hops are used again, addresses are not: sets are told apart by address. */
-  #numberOf(ids: readonly number[]): number {
+  #numberOf(ids: readonly number[], localPref: number): number {
     const addresses = ids
       .map((id) => this.#nextHops.address(id))
       .filter((address): address is IpAddress => address !== undefined)
       .sort();
-    const key = addresses.join();
+    const key = localPref === 0 ? addresses.join() : `${addresses.join()} ${localPref}`;
     const known = this.#numbers.get(key);
     if (known !== undefined) return known;
     const number = this.#numbers.size + 1;
     this.#numbers.set(key, number);
-    this.#newSets.push({ id: number, nextHops: [...new Set(addresses)] });
+    const nextHops = [...new Set(addresses)];
+    this.#newSets.push(
+      localPref === 0 ? { id: number, nextHops } : { id: number, nextHops, localPref },
+    );
     return number;
   }
 
@@ -152,6 +163,13 @@ export class LocRibReader implements BestRouteReader {
     };
   }
 }
+
+/** The number of a set of one next hop, by that next hop's id. */
+type SingleNextHop = {
+  readonly address: IpAddress | undefined;
+  readonly localPref: number;
+  readonly number: number;
+};
 
 /** The columns of a batch while it is filled. */
 class BatchColumns {

@@ -21,6 +21,7 @@ import type { PeerConfig, SpeakerConfig } from "./speaker-config.ts";
 export class PeerImport {
   readonly #rules: SetRules;
   readonly #config: PeerConfig;
+  readonly #workloadLocalPref: SpeakerConfig["workloadLocalPref"];
   readonly #table: AttributeSetTable;
   /** Undefined for a policy that accepts everything as it is. */
   readonly #policy: PolicyEvaluator | undefined;
@@ -34,6 +35,7 @@ export class PeerImport {
   ) {
     this.#config = config;
     this.#table = rib.attributeSets;
+    this.#workloadLocalPref = speaker.workloadLocalPref;
     this.#rules = setRules(config, speaker, scope);
     const { importPolicy } = config;
     const everything = importPolicy.rules.length === 0 && importPolicy.otherwise === "accept";
@@ -60,7 +62,7 @@ export class PeerImport {
 
   /** Judges one prefix, given what `judgeSet` said. */
   judgePrefix(words: Uint32Array, length: number, ipv6: boolean, judgedSet: Verdict): Verdict {
-    const refused = this.#refusal(words, length, ipv6);
+    const refused = this.#refusal(words, length, ipv6, judgedSet);
     if (refused !== 0) return refused;
     if (judgedSet < 0 || this.#policy === undefined) return judgedSet;
     const source = this.#rules.ebgp ? "ebgp" : "ibgp";
@@ -68,7 +70,7 @@ export class PeerImport {
   }
 
   /** What speaks against the prefix itself, or 0. */
-  #refusal(words: Uint32Array, length: number, ipv6: boolean): Verdict {
+  #refusal(words: Uint32Array, length: number, ipv6: boolean, judgedSet: Verdict): Verdict {
     const martian = martianPrefix(words, length, ipv6);
     if (martian !== 0) return -martian;
     const { routeReflectorClient, acceptDefaultRoute, acceptNodeAddresses } = this.#config;
@@ -79,9 +81,18 @@ export class PeerImport {
     if (length !== (ipv6 ? 128 : 32)) return 0;
     const { scope } = this.#rules;
     if (scope.own.hasWords(words, length)) return refuse("ownAddressPrefix");
-    if (scope.workloads.hasWords(words, length)) return refuse("localWorkloadPrefix");
+    if (scope.workloads.hasWords(words, length)) {
+      return this.#saysThatItMoved(judgedSet, { ipv6 }) ? 0 : refuse("localWorkloadPrefix");
+    }
     const guarded = routeReflectorClient && !acceptNodeAddresses;
     return guarded && scope.nodes.hasWords(words, length) ? refuse("nodeAddressRefused") : 0;
+  }
+
+  /** Whether a route to a workload of ours outranks what we have ourselves; nobody outside the AS can say that. */
+  #saysThatItMoved(judgedSet: Verdict, { ipv6 }: { readonly ipv6: boolean }): boolean {
+    const own = ipv6 ? this.#workloadLocalPref?.ipv6 : this.#workloadLocalPref?.ipv4;
+    if (own === undefined || judgedSet <= 0 || this.#rules.ebgp) return false;
+    return this.#table.localPref(judgedSet) > own;
   }
 
   /** Both at once, for routes that are judged again. */

@@ -16,8 +16,13 @@ export type SpeakerConfig = {
   readonly clusterId?: RouterId;
   /** Our own addresses: never accepted as a next hop, and prefixes that cover only one of them are refused. */
   readonly ownAddresses: readonly IpAddress[];
-  /** /32s and /128s of local workloads: never accepted from a peer. */
+  /** /32s and /128s of local workloads: accepted from a peer only where they have moved there. */
   readonly localWorkloads: readonly Prefix[];
+  /**
+   * LOCAL_PREF that local workloads have. A route to one of them with a greater one, from an iBGP peer, says that the workload is
+   * there now, and is accepted; absent: none ever is.
+   */
+  readonly workloadLocalPref?: { readonly ipv4: number; readonly ipv6: number };
   /** Node addresses of the cluster: refused from route-reflector clients unless `acceptNodeAddresses`. */
   readonly nodeAddresses: readonly IpAddress[];
   readonly decision: DecisionConfig;

@@ -64,6 +64,7 @@ export class KernelLink {
   #wasReady = false;
   #programsLearned = true;
   #tunnels: HostTunnels | undefined;
+  #routeMetric: HostState["routeMetric"] | undefined;
   #guard = NO_DEVICES;
   #batchesUnderWay = 0;
 
@@ -88,7 +89,17 @@ export class KernelLink {
     const local = { workloads, blackholes, staticRoutes, routeMetric };
     this.#installTunnels(host.tunnels);
     this.#client.post({ type: "local", local });
+    this.#notePriorities(host.routeMetric);
     this.#programLearned(host.programsLearnedRoutes);
+  }
+
+  /** With another usual metric, other priorities are elevated ones: all routes are told again. */
+  #notePriorities(metric: HostState["routeMetric"]): void {
+    const before = this.#routeMetric;
+    this.#routeMetric = metric;
+    if (before === undefined || (before.ipv4 === metric.ipv4 && before.ipv6 === metric.ipv6))
+      return;
+    if (this.#wasReady && this.#programsLearned) this.#options.onForgotten();
   }
 
   /** False while enough batches are under way, and on a host that keeps learned routes out of its kernel. */

@@ -1,5 +1,6 @@
 import { DEFAULT_DECISION } from "../../protocol/rib/decision-config.ts";
 import { hostPrefix } from "../../protocol/types/prefix.ts";
+import { localPrefOf } from "../lib/route-priority.ts";
 import { DEFAULTS } from "../resources/defaults.ts";
 import type { Kind } from "../resources/kinds.ts";
 import { formatKey, keyOf } from "../resources/resource.ts";
@@ -90,7 +91,7 @@ function deriveHostState(cluster: Cluster): Value<HostState> {
     metric: routeMetric,
   });
   const peers = derivePeers(cluster, { workloads: workloads.local, blocks, pools });
-  const speaker = deriveSpeaker(cluster, { states, peers: peers.configs });
+  const speaker = deriveSpeaker(cluster, { states, peers: peers.configs, routeMetric });
   const listen = deriveListen(cluster);
   const felix = deriveFelixSettings(cluster);
   const policy = derivePolicy(cluster, { workloads, felix });
@@ -123,11 +124,12 @@ function deriveHostState(cluster: Cluster): Value<HostState> {
 type SpeakerInputs = {
   readonly states: Value<HostState["workloads"]>;
   readonly peers: Value<HostState["speaker"]["peers"]>;
+  readonly routeMetric: Value<HostState["routeMetric"]>;
 };
 
 function deriveSpeaker(
   { derivation, self, globalAsn, nodes, nodeName }: Cluster,
-  { states, peers }: SpeakerInputs,
+  { states, peers, routeMetric }: SpeakerInputs,
 ): Value<HostState["speaker"]> {
   const addresses = derivation.list(derivation.table("node addresses", nodes, addressesOf));
   const nodeAddresses = derivation.value("all node addresses", (read) =>
@@ -138,12 +140,14 @@ function deriveSpeaker(
   );
   return derivation.value("speaker", (read) => {
     const own = read.value(self);
+    const { ipv4, ipv6 } = read.value(routeMetric);
     return {
       asn: own?.asn ?? read.value(globalAsn),
       routerId: routerIdOf(nodeName, own),
       ...(own?.clusterId !== undefined && { clusterId: own.clusterId }),
       ownAddresses: own ? addressesOf(own) : [],
       localWorkloads: read.value(localWorkloads),
+      workloadLocalPref: { ipv4: localPrefOf(ipv4), ipv6: localPrefOf(ipv6) },
       nodeAddresses: read.value(nodeAddresses),
       decision: DEFAULT_DECISION,
       hostName: nodeName,

@@ -2,10 +2,10 @@ import type { PolicyMatch, PolicyOperation, PolicyRule } from "../../protocol/po
 import { Asn } from "../../protocol/types/asn.ts";
 import { type Family, IPV4_UNICAST, IPV6_UNICAST } from "../../protocol/types/family.ts";
 import { Prefix, prefixLength } from "../../protocol/types/prefix.ts";
+import { localPrefOf } from "../lib/route-priority.ts";
 import { asNumberOf } from "../resources/field.ts";
 import type { ResourceOf, SpecOf } from "../resources/schemas.ts";
 import { communityOf } from "./prefix-communities.ts";
-import { localPrefOf } from "./route-priority.ts";
 
 type Rule = NonNullable<SpecOf<"BGPFilter">["exportV4"]>[number];
 

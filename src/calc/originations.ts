@@ -6,12 +6,12 @@ import {
   prefixAddress,
   prefixContains,
 } from "../../protocol/types/prefix.ts";
+import { localPrefOf } from "../lib/route-priority.ts";
 import type { Cluster } from "./cluster.ts";
 import type { Table, Value } from "./derive/derivation.ts";
 import type { HostState, HostStateProblem } from "./host-state.ts";
 import { aggregateOf, isAggregate } from "./own-blocks.ts";
 import type { Pool } from "./pools.ts";
-import { localPrefOf } from "./route-priority.ts";
 import type { LocalWorkload } from "./workloads.ts";
 
 export type Originations = {

@@ -3,6 +3,7 @@ import { type Family, IPV4_UNICAST } from "../../protocol/types/family.ts";
 import type { IpAddress } from "../../protocol/types/ip-address.ts";
 import type { GatewaySetDefinition, RouteDriver } from "../kernel/route-driver.ts";
 import { formatRouteTarget, type RouteLeg, type RouteTarget } from "../kernel/route-target.ts";
+import { metricOfLearned } from "../lib/route-priority.ts";
 import { EncapsulatedRanges, encapsulationByNumber } from "./encapsulated-ranges.ts";
 import type { NextHopResolver, Resolution } from "./next-hop-resolver.ts";
 import type { Tunnels } from "./tunnels.ts";
@@ -15,7 +16,7 @@ export const MAX_ROUTE_LEGS = 64;
  * columns prefix → set; what a set means, the union of the gateways that its next hops resolve to, is told to the driver
  * once, and again when a resolution changes. So a change costs as many messages to the kernel as routes use the set,
  * and nothing per route here. A set none of whose next hops resolves means "no route". Where pools ask for tunnels, routes
- * inside them have sets of their own, one for each way of encapsulation.
+ * inside them have sets of their own, one for each way of encapsulation; so have routes of an elevated priority, by their metric.
  */
 export class BestRoutes {
   readonly #driver: BestRouteDriver;
@@ -38,7 +39,7 @@ export class BestRoutes {
   /** Takes a batch; the arrays are ours now and `nextHopSets` is overwritten. */
   handle(batch: BestRouteBatch, { metric }: { readonly metric: number }): void {
     const state = this.#stateOf(batch);
-    this.#learnSets(batch.newNextHopSets, state);
+    this.#learnSets(batch.newNextHopSets, state, metric);
     const { family, count, addresses, lengths, nextHopSets: gatewaySets } = batch;
     if (this.#tunnels.ranges.any(family === IPV4_UNICAST ? 4 : 6))
       this.#translateEncapsulated(batch, state);
@@ -73,7 +74,8 @@ export class BestRoutes {
       const meaning = meaningOf(target);
       if (meaning === set.meaning) continue;
       set.meaning = meaning;
-      definitions.push({ index: set.index, target });
+      const { index, metric } = set;
+      definitions.push({ index, target, ...(metric !== undefined && { metric }) });
     }
     if (definitions.length > 0) this.#driver.defineGatewaySets(definitions);
   }
@@ -93,7 +95,7 @@ export class BestRoutes {
       generation,
       complete: false,
       sweepWhenComplete: known?.sweepWhenComplete ?? false,
-      nextHops: [],
+      sets: [],
       plain: [0],
       encapsulated: [],
       // Routes not yet listed again still stand for their old sets.
@@ -103,28 +105,30 @@ export class BestRoutes {
     return state;
   }
 
-  #learnSets(sets: readonly NextHopSet[], state: FamilyState): void {
+  #learnSets(sets: readonly NextHopSet[], state: FamilyState, usualMetric: number): void {
     const definitions: GatewaySetDefinition[] = [];
-    for (const { id, nextHops } of sets) {
-      state.nextHops[id] = nextHops;
-      state.plain[id] = this.#indexOf({ nextHops, encapsulation: 0 }, definitions);
+    for (const { id, nextHops, localPref = 0 } of sets) {
+      const own = metricOfLearned(localPref, usualMetric);
+      const known = { nextHops, metric: own === usualMetric ? undefined : own };
+      state.sets[id] = known;
+      state.plain[id] = this.#indexOf({ ...known, encapsulation: 0 }, definitions);
     }
     if (definitions.length > 0) this.#driver.defineGatewaySets(definitions);
   }
 
   /** The set's number at the driver; a new one is added to the definitions. */
   #indexOf(
-    { nextHops, encapsulation }: Pick<SharedSet, "nextHops" | "encapsulation">,
+    { nextHops, metric, encapsulation }: Pick<SharedSet, "nextHops" | "metric" | "encapsulation">,
     definitions: GatewaySetDefinition[],
   ): number {
-    const key = [encapsulation, ...nextHops.toSorted()].join(" ");
+    const key = [encapsulation, metric ?? "", ...nextHops.toSorted()].join(" ");
     const known = this.#sets.get(key);
     if (known !== undefined) return known.index;
     const target = this.#targetOf({ nextHops, encapsulation });
-    const set = { index: ++this.#lastIndex, nextHops, encapsulation, meaning: meaningOf(target) };
-    this.#sets.set(key, set);
-    definitions.push({ index: set.index, target });
-    return set.index;
+    const index = ++this.#lastIndex;
+    this.#sets.set(key, { index, nextHops, metric, encapsulation, meaning: meaningOf(target) });
+    definitions.push({ index, target, ...(metric !== undefined && { metric }) });
+    return index;
   }
 
   /** The same as `translate` where some routes go through tunnels: the prefix counts, too. */
@@ -137,8 +141,8 @@ export class BestRoutes {
       const place = { addresses, at: i * words, length: lengths[i] as number };
       const encapsulation = id === 0 ? 0 : this.#tunnels.ranges.numberOf(version, place);
       const indexes = indexesFor(state, encapsulation);
-      const nextHops = state.nextHops[id] ?? [];
-      indexes[id] ??= this.#indexOf({ nextHops, encapsulation }, definitions);
+      const known = state.sets[id] ?? NO_SET;
+      indexes[id] ??= this.#indexOf({ ...known, encapsulation }, definitions);
       sets[i] = indexes[id];
     }
     if (definitions.length > 0) this.#driver.defineGatewaySets(definitions);
@@ -212,21 +216,28 @@ export function targetOf(gateways: readonly RouteLeg[]): RouteTarget | undefined
   return { type: "gateways", legs: legs.slice(0, MAX_ROUTE_LEGS) };
 }
 
-type SharedSet = {
+type SharedSet = KnownSet & {
   readonly index: number;
-  readonly nextHops: readonly IpAddress[];
   /** By encapsulationByNumber; 0 for none. */
   readonly encapsulation: number;
   /** The target as text, "" for none: what the driver was told last. */
   meaning: string;
 };
 
+type KnownSet = {
+  readonly nextHops: readonly IpAddress[];
+  /** The metric that a priority of their own gives these routes; undefined for the usual one. */
+  readonly metric: number | undefined;
+};
+
+const NO_SET: KnownSet = { nextHops: [], metric: undefined };
+
 type FamilyState = {
   readonly generation: number;
   complete: boolean;
   sweepWhenComplete: boolean;
   /** What sets are made of, by their number within this generation. */
-  readonly nextHops: (readonly IpAddress[])[];
+  readonly sets: KnownSet[];
   /** Number of a set within this generation → number at the driver, for routes that go as they are. */
   readonly plain: number[];
   /** The same for each way of encapsulation. */

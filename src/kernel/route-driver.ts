@@ -46,6 +46,8 @@ export type LearnedRouteBatch = {
 export type GatewaySetDefinition = {
   readonly index: number;
   readonly target: RouteTarget | undefined;
+  /** Its routes have this metric instead of the usual one; the same in every definition of a number. */
+  readonly metric?: number;
 };
 
 /** What one call of apply did. `remaining` counts routes that it did not come to. */
@@ -137,7 +139,11 @@ export class RouteDriver {
     for (let i = 0; i < batch.count; i++) {
       const length = batch.lengths[i] as number;
       const set = batch.gatewaySets[i] as number;
-      const row = columns.findOrAdd(batch.addresses, i * columns.words, length, metric);
+      const own = set === 0 ? metric : (routes.metricOf(set) ?? metric);
+      const row = columns.findOrAdd(batch.addresses, i * columns.words, length, own);
+      if (set !== 0) routes.learnedMetrics.note(own);
+      if (routes.learnedMetrics.mayDifferFrom(own))
+        this.#leaveOthers(routes, { batch, at: i, metric: own });
       columns.state[row] = (columns.state[row] as number) & ~ROW.oldGeneration;
       if (columns.learned[row] === set && set !== 0) continue;
       columns.learned[row] = set;
@@ -145,15 +151,17 @@ export class RouteDriver {
     }
   }
 
-  /** The learned routes of the family have this metric from now on: each is added anew before the old one goes. */
+  /** The learned routes of the family that have none of their own have this metric from now on: each is added anew before the old one goes. */
   setLearnedMetric(family: Family, metric: number): void {
     const { routes } = this.#of(family);
     const { columns } = routes;
-    const wanted = kernelMetric(routes.version, metric);
+    const usual = kernelMetric(routes.version, metric);
     // Rows that this adds lie beyond the end, or have the new metric already.
     for (let row = 0, { end } = columns; row < end; row++) {
       const set = columns.learned[row] as number;
+      const wanted = set === 0 ? usual : (routes.metricOf(set) ?? usual);
       if (set === 0 || columns.metric[row] === wanted) continue;
+      routes.learnedMetrics.note(wanted);
       const start = row * columns.words;
       this.#key.set(columns.address.subarray(start, start + columns.words));
       const length = columns.length[row] as number;
@@ -163,6 +171,27 @@ export class RouteDriver {
       columns.learned[moved] = set;
       columns.learned[row] = 0;
       routes.wishChanged(moved);
+      routes.wishChanged(row);
+    }
+  }
+
+  /** A learned route has one metric at a time: where it stood with another, it goes when the new one is there. */
+  #leaveOthers(
+    routes: FamilyRoutes,
+    {
+      batch,
+      at,
+      metric,
+    }: { readonly batch: LearnedRouteBatch; readonly at: number; readonly metric: number },
+  ): void {
+    const { columns } = routes;
+    for (const other of routes.learnedMetrics) {
+      if (other === metric) continue;
+      const length = batch.lengths[at] as number;
+      const row = columns.find(batch.addresses, at * columns.words, length, other);
+      if (row === NO_ROW || columns.learned[row] === 0) continue;
+      columns.learned[row] = 0;
+      columns.state[row] = (columns.state[row] as number) & ~ROW.oldGeneration;
       routes.wishChanged(row);
     }
   }

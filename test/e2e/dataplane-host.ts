@@ -1,4 +1,4 @@
-import type { BestRouteBatch } from "../../protocol/rib/best-route-batch.ts";
+import type { BestRouteBatch, NextHopSet } from "../../protocol/rib/best-route-batch.ts";
 import type { NextHopState } from "../../protocol/speaker/speaker-io.ts";
 import { IPV4_UNICAST, IPV6_UNICAST } from "../../protocol/types/family.ts";
 import { IpAddress, ipAddressToBytes } from "../../protocol/types/ip-address.ts";
@@ -64,7 +64,7 @@ export class DataplaneHost {
     const host = new DataplaneHost(lab, node);
     try {
       await waitUntil("the worker is ready", () => host.ready(), {
-        deadlineSeconds: 20,
+        deadlineSeconds: 60,
         everyMilliseconds: 5,
         whenLate: () => host.#problems(),
       });
@@ -95,10 +95,14 @@ export class DataplaneHost {
   /** Hands best routes of one family over, as the RIB's reader would. */
   learn(
     routes: readonly Route[],
-    options: { readonly generation?: number; readonly complete?: boolean } = {},
+    options: {
+      readonly generation?: number;
+      readonly complete?: boolean;
+      readonly localPref?: number;
+    } = {},
   ): void {
-    const { generation = 1, complete = true } = options;
-    this.post(this.#batch(routes, { generation, complete }));
+    const { generation = 1, complete = true, localPref = 100 } = options;
+    this.post(this.#batch(routes, { generation, complete, localPref }));
   }
 
   post(batch: BestRouteBatch): void {
@@ -145,7 +149,7 @@ export class DataplaneHost {
         return present === wanted;
       },
       {
-        deadlineSeconds: 20,
+        deadlineSeconds: 60,
         everyMilliseconds: 20,
         whenLate: () => `it has\n${present}\n${this.#problems()}`,
       },
@@ -156,24 +160,28 @@ export class DataplaneHost {
     await waitUntil(
       `${nextHop} is ${reachable ? "reachable" : "unreachable"}`,
       () => this.nextHops.get(nextHop)?.reachable === reachable,
-      { deadlineSeconds: 20, everyMilliseconds: 5, whenLate: () => this.#problems() },
+      { deadlineSeconds: 60, everyMilliseconds: 5, whenLate: () => this.#problems() },
     );
   }
 
   #batch(
     routes: readonly Route[],
-    { generation, complete }: { readonly generation: number; readonly complete: boolean },
+    {
+      generation,
+      complete,
+      localPref,
+    }: { readonly generation: number; readonly complete: boolean; readonly localPref: number },
   ): BestRouteBatch {
-    const newNextHopSets: { id: number; nextHops: IpAddress[] }[] = [];
+    const newNextHopSets: NextHopSet[] = [];
     const family = (routes[0]?.[0] ?? "").includes(":") ? IPV6_UNICAST : IPV4_UNICAST;
     const ids = routes.map(([, ...nextHops]) => {
       if (nextHops.length === 0) return 0;
-      const key = `${family} ${generation} ${nextHops.join()}`;
+      const key = `${family} ${generation} ${localPref} ${nextHops.join()}`;
       const known = this.#sets.get(key);
       if (known !== undefined) return known;
       const id = this.#nextSet++;
       this.#sets.set(key, id);
-      newNextHopSets.push({ id, nextHops: nextHops.map(IpAddress) });
+      newNextHopSets.push({ id, nextHops: nextHops.map(IpAddress), localPref });
       return id;
     });
     const prefixes = routes.map(([prefix]) => Prefix(prefix));

@@ -16,6 +16,7 @@ import { NetlinkOverrunError } from "../netlink/netlink-socket.ts";
 import type { OwnRouteSource } from "../route-driver.ts";
 import { routeProtocolName } from "../route-protocol.ts";
 import type { RouteTarget } from "../route-target.ts";
+import { LearnedMetrics } from "./learned-metrics.ts";
 import { BATCH_MESSAGES, RouteBatch, type RouteOperation } from "./route-batch.ts";
 import { ROW, RouteColumns } from "./route-columns.ts";
 import type { RouteSocket } from "./route-socket.ts";
@@ -38,9 +39,13 @@ export class FamilyRoutes {
   swept = false;
   /** Some refusal must be looked into: who owns the route, and is it still there? */
   ownersUnknown = false;
+  /** Metrics that learned routes have, or had. */
+  readonly learnedMetrics: LearnedMetrics;
   readonly #batch: RouteBatch;
   /** Gateway set → target, 0 while it does not resolve. */
   readonly #gatewaySets = new Map<number, number>();
+  /** Gateway set → metric, for those that have one of their own. */
+  readonly #metrics = new Map<number, number>();
   readonly #reasons = new Map<number, string>();
   readonly #operations: RouteOperation[] = new Array<RouteOperation>(BATCH_MESSAGES).fill("add");
   readonly #before = new Uint32Array(BATCH_MESSAGES);
@@ -62,6 +67,7 @@ export class FamilyRoutes {
     this.version = options.version;
     this.columns = new RouteColumns(options.version === 4 ? 1 : 4);
     this.#order = new WriteOrder(this.columns);
+    this.learnedMetrics = new LearnedMetrics(this.columns);
     this.targets = new RouteTargetTable(options.version);
     this.#batch = new RouteBatch({ ...options, columns: this.columns });
   }
@@ -104,10 +110,15 @@ export class FamilyRoutes {
 
   /** Sets what gateway sets mean; the routes of those that changed are queued in one walk. */
   defineGatewaySets(
-    definitions: readonly { readonly index: number; readonly target: RouteTarget | undefined }[],
+    definitions: readonly {
+      readonly index: number;
+      readonly target: RouteTarget | undefined;
+      readonly metric?: number;
+    }[],
   ): void {
     const changed = new Set<number>();
-    for (const { index, target } of definitions) {
+    for (const { index, target, metric } of definitions) {
+      if (metric !== undefined) this.#metrics.set(index, metric);
       const id = target === undefined ? 0 : this.targets.intern(target);
       if ((this.#gatewaySets.get(index) ?? id) !== id) changed.add(index);
       this.#gatewaySets.set(index, id);
@@ -120,7 +131,15 @@ export class FamilyRoutes {
   }
 
   forgetGatewaySets(indexes: readonly number[]): void {
-    for (const index of indexes) this.#gatewaySets.delete(index);
+    for (const index of indexes) {
+      this.#gatewaySets.delete(index);
+      this.#metrics.delete(index);
+    }
+  }
+
+  /** The metric that routes of the set have instead of the usual one. */
+  metricOf(gatewaySet: number): number | undefined {
+    return this.#metrics.size === 0 ? undefined : this.#metrics.get(gatewaySet);
   }
 
   /** What the kernel has for the row was seen to be `target`, 0 for no route of ours. */

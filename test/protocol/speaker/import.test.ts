@@ -265,6 +265,30 @@ t.test("a new local workload makes the peer's route to it ineligible, and back",
   t.end();
 });
 
+t.test("a local workload that has moved: its route has a higher LOCAL_PREF, within the AS", (t) => {
+  const prefix = Prefix("10.65.0.7/32");
+  const best = (localPref: number, change: object, peer = internal(2)) => {
+    const config = benchConfig([peer], { localWorkloads: [prefix], ...change });
+    const bench = new Bench(config).start();
+    bench.reachable(addressOf(2));
+    const open = peer.peerAsn === peer.localAsn ? {} : externalOpen(peer.peerAsn);
+    const asPath = peer.peerAsn === peer.localAsn ? [] : [Number(peer.peerAsn)];
+    bench.send(bench.establish(2, open), announce([prefix], { localPref, asPath }));
+    bench.finishWork();
+    return bench;
+  };
+  const yields = { workloadLocalPref: { ipv4: 1000, ipv6: 1 } };
+  const bench = best(1001, yields);
+  t.match(bench.routesTo(prefix), [{ best: true }]);
+  t.match(best(1000, yields).routesTo(prefix), [{ best: false }]);
+  t.match(best(1001, {}).routesTo(prefix), [{ best: false }]);
+  t.match(best(1001, yields, external(2, 65001)).routesTo(prefix), [{ best: false }]);
+  bench.configure({ workloadLocalPref: { ipv4: 2000, ipv6: 1 } });
+  bench.finishWork();
+  t.match(bench.routesTo(prefix), [{ best: false }], "another usual one");
+  t.end();
+});
+
 t.test("max-prefix: a warning, then 6/1 with AFI, SAFI and bound, then a restart", (t) => {
   const maxPrefixes = { limit: 4, warnPercent: 50, restartAfterSeconds: 60 };
   const families = [{ family: IPV4_UNICAST, maxPrefixes }, { family: IPV6_UNICAST }];

@@ -178,8 +178,8 @@ t.test("workloads: originated, and known to the speaker", async (t) => {
   );
   const localPref = 2_147_482_623;
   t.strictSame(state.originations, [
-    { prefix: "10.65.0.1/32", kind: "workload", localPref },
-    { prefix: "fd80::1/128", kind: "workload", localPref },
+    { prefix: "10.65.0.1/32", kind: "workload", interface: "cali-w", localPref },
+    { prefix: "fd80::1/128", kind: "workload", interface: "cali-w", localPref },
   ]);
   t.strictSame(state.speaker.localWorkloads, ["10.65.0.1/32", "fd80::1/128"]);
   t.strictSame(state.workloads, [

@@ -17,6 +17,7 @@ import { formatRouteTarget, type RouteTarget } from "../../../src/kernel/route-t
 /** The route driver as a table of text: prefix → gateways, obviously right and slow. */
 class FakeDriver implements BestRouteDriver {
   readonly targets = new Map<number, RouteTarget | undefined>();
+  readonly metrics = new Map<number, number | undefined>();
   readonly routes = new Map<Family, Map<string, number>>();
   readonly unlisted = new Map<Family, Set<string>>();
   readonly swept: Family[] = [];
@@ -24,7 +25,10 @@ class FakeDriver implements BestRouteDriver {
 
   defineGatewaySets(definitions: readonly GatewaySetDefinition[]): void {
     this.definitions += definitions.length;
-    for (const { index, target } of definitions) this.targets.set(index, target);
+    for (const { index, target, metric } of definitions) {
+      this.targets.set(index, target);
+      this.metrics.set(index, metric);
+    }
   }
 
   forgetGatewaySets(indexes: readonly number[]): void {
@@ -128,6 +132,26 @@ function fixture() {
   const feed = (one: BestRouteBatch) => bestRoutes.handle(one, { metric: 1024 });
   return { driver, resolver, bestRoutes, feed };
 }
+
+t.test("an elevated priority is a metric, and its routes have a set of their own", async (t) => {
+  const { driver, resolver, feed } = fixture();
+  resolver.set("192.0.2.1", ["10.0.0.1"]);
+  // 2147483647 less the metric; the usual one and what is beyond the scale are none.
+  const prefs = [2147483135, 2147482623, 2147482624, 2147483646, 2147483647, 4294967295, 100_000];
+  const sets = prefs.map((localPref, id) => ({ ...set(id + 1, "192.0.2.1"), localPref }));
+  feed(
+    batch(
+      prefs.map((_, id) => [id + 1, id + 1] as const),
+      { sets },
+    ),
+  );
+  const metrics = prefs.map((_, id) => {
+    const index = driver.routes.get(IPV4_UNICAST)?.get(`${id + 1}/32`);
+    return index === undefined ? "absent" : driver.metrics.get(index);
+  });
+  t.same(metrics, [512, undefined, 1023, 1, undefined, undefined, undefined]);
+  t.equal(driver.targets.size, 4, "what has the usual metric shares a set");
+});
 
 t.test("a set's gateways are the union over its next hops, each once, in one order", async (t) => {
   const { driver, resolver, feed } = fixture();

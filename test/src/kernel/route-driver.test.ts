@@ -1,7 +1,9 @@
+import fc from "fast-check";
 import t from "tap";
 import { IPV4_UNICAST } from "../../../protocol/types/family.ts";
 import { IpAddress } from "../../../protocol/types/ip-address.ts";
 import { Prefix } from "../../../protocol/types/prefix.ts";
+import { readRoute } from "../../../src/kernel/netlink/route-codec.ts";
 import { RouteDriver } from "../../../src/kernel/route-driver.ts";
 
 /** A driver whose kernel takes everything, and the messages that it got: type, kind of route and destination. */
@@ -78,3 +80,101 @@ t.test("learned IPv4 routes are written in the order of their addresses", async 
     );
   }
 });
+
+/** A driver over a kernel of text, "10.0.0.1 512"; each message is told when it has been done. */
+function driverOfTable(onChange: (table: ReadonlySet<string>) => void) {
+  const table = new Set<string>();
+  const driver = new RouteDriver({
+    protocol: 116,
+    table: 254,
+    socket: {
+      reserveSequence: () => 1,
+      dump: () => {},
+      sendBatch: ({ bytes, octets }) => {
+        const batch = Buffer.from(bytes.buffer, bytes.byteOffset, octets);
+        for (let at = 0; at < octets; at += batch.readUInt32LE(at)) {
+          const route = readRoute(batch.subarray(at + 16, at + batch.readUInt32LE(at)));
+          const key = `${route?.prefix} ${route?.metric}`;
+          if (batch.readUInt16LE(at + 4) === 24) table.add(key);
+          else table.delete(key);
+          onChange(table);
+        }
+      },
+    },
+  });
+  return { driver, table };
+}
+
+/** Gateway sets of the property: the first has the usual metric, the others one of their own. */
+const OWN_METRICS = [undefined, 512, 256, 1024] as const;
+
+type Step =
+  | { readonly type: "learn"; readonly routes: readonly (readonly [host: number, set: number])[] }
+  | { readonly type: "list"; readonly routes: readonly (readonly [host: number, set: number])[] }
+  | { readonly type: "usual"; readonly metric: number };
+
+const routesArbitrary = fc.uniqueArray(
+  fc.tuple(fc.integer({ min: 1, max: 6 }), fc.integer({ min: 0, max: OWN_METRICS.length })),
+  { selector: ([host]) => host, maxLength: 6 },
+);
+const stepArbitrary: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 4, arbitrary: routesArbitrary.map((routes) => ({ type: "learn", routes }) as const) },
+  routesArbitrary.map((routes) => ({ type: "list", routes }) as const),
+  fc.constantFrom(1024, 2048).map((metric) => ({ type: "usual", metric }) as const),
+);
+
+t.test(
+  "a learned route has one metric; it moves without a moment in which it is gone",
+  async (t) => {
+    let moved = 0;
+    fc.assert(
+      fc.property(fc.array(stepArbitrary, { maxLength: 20 }), (steps) => {
+        const wanted = new Map<number, number>();
+        let staying: readonly number[] = [];
+        const { driver, table } = driverOfTable((now) => {
+          const there = new Set([...now].map((key) => key.split("/")[0]));
+          for (const host of staying)
+            if (!there.has(`10.0.0.${host}`)) throw new Error(`10.0.0.${host} is gone`);
+        });
+        driver.defineGatewaySets(
+          OWN_METRICS.map((metric, i) => ({
+            index: i + 1,
+            target: gateways,
+            ...(metric && { metric }),
+          })),
+        );
+        let usual = 1024;
+        for (const step of steps) {
+          const before = [...wanted.keys()];
+          if (step.type === "usual") {
+            usual = step.metric;
+            driver.setLearnedMetric(IPV4_UNICAST, usual);
+          } else {
+            if (step.type === "list") wanted.clear();
+            if (step.type === "list") driver.beginLearnedGeneration(IPV4_UNICAST);
+            for (const [host, set] of step.routes) wanted.set(host, set);
+            driver.setLearnedRoutes({
+              family: IPV4_UNICAST,
+              metric: usual,
+              count: step.routes.length,
+              addresses: Uint32Array.from(step.routes, ([host]) => 0x0a00_0000 + host),
+              lengths: new Uint8Array(step.routes.length).fill(32),
+              gatewaySets: Uint32Array.from(step.routes, ([, set]) => set),
+            });
+            if (step.type === "list") driver.endLearnedGeneration(IPV4_UNICAST);
+          }
+          for (const [host, set] of wanted) if (set === 0) wanted.delete(host);
+          staying = before.filter((host) => wanted.has(host));
+          driver.apply();
+          const expected = [...wanted].map(
+            ([host, set]) => `10.0.0.${host}/32 ${OWN_METRICS[set - 1] ?? usual}`,
+          );
+          if (expected.some((key) => key.endsWith(" 512"))) moved++;
+          t.same([...table].sort(), expected.sort());
+        }
+      }),
+      { numRuns: 200 },
+    );
+    t.ok(moved > 50, `${moved} times a metric of their own`);
+  },
+);
