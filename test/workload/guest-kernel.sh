@@ -12,9 +12,12 @@ cd "$1"
 rm -rf packages root tree
 mkdir -p packages root tree/bin tree/modules tree/proc tree/dev
 
-package=$(apt-cache depends linux-image-amd64 | sed -n 's/.*Depends: \(linux-image-[0-9].*\)/\1/p' | head -n 1)
+newest() { apt-cache depends linux-image-amd64 2>/dev/null | sed -n 's/.*Depends: \(linux-image-[0-9].*\)/\1/p' | head -n 1; }
+package=$(newest)
+# A machine on which everything else is installed may have no lists of packages.
+[ -n "$package" ] || { apt-get update -qq; package=$(newest); }
 version=${package#linux-image-}
-(cd packages && apt-get download -q "$package" > download.log 2>&1) || { cat packages/download.log >&2; exit 1; }
+(cd packages && apt-get download -q -o Acquire::Retries=3 "$package" > download.log 2>&1) || { cat packages/download.log >&2; exit 1; }
 modules=./lib/modules/$version
 dpkg-deb --fsys-tarfile packages/"$package"_*.deb | tar -x -C root ./boot/vmlinuz-"$version" \
   "$modules"/modules.builtin "$modules"/modules.builtin.modinfo "$modules"/modules.order "$modules"/kernel/drivers/virtio "$modules"/kernel/drivers/net "$modules"/kernel/net/core

@@ -139,6 +139,8 @@ export function frrConfig(plan: SpeakerPlan, routes: readonly OriginatedRoute[])
     " no bgp ebgp-requires-policy",
     " no bgp network import-check",
     " no bgp default ipv4-unicast",
+    // Otherwise it waits for a second or more, after a session is up, for routes that may come.
+    " coalesce-time 0",
     ...(plan.clusterId === undefined ? [] : [` bgp cluster-id ${plan.clusterId}`]),
     ...(plan.peers.some((peer) => peer.gracefulRestart) ? gracefulRestart(plan) : []),
     ...plan.peers.flatMap(neighbor),
