@@ -89,14 +89,14 @@ export type LinkChange = {
   readonly namespace?: { readonly fd: number } | { readonly pid: number };
 };
 
-/** RTM_NEWLINK without NLM_F_CREATE, or RTM_SETLINK. */
+/** RTM_NEWLINK without NLM_F_CREATE, or RTM_SETLINK. The order is that of `ip`, with which the octets are compared. */
 export function writeLinkChange(writer: NetlinkWriter, index: number, change: LinkChange): void {
   writeHeader(writer, { index, up: change.up });
-  if (change.name !== undefined) writer.attributeText(ATTRIBUTE.name, change.name);
   if (change.macAddress !== undefined) {
     writer.attribute(ATTRIBUTE.address, parseMacAddress(change.macAddress));
   }
   if (change.mtu !== undefined) writer.attributeU32(ATTRIBUTE.mtu, change.mtu);
+  if (change.name !== undefined) writer.attributeText(ATTRIBUTE.name, change.name);
   if (change.masterIndex !== undefined) writer.attributeU32(ATTRIBUTE.master, change.masterIndex);
   if (change.alias !== undefined)
     writer.attribute(ATTRIBUTE.alias, Buffer.from(change.alias, "utf8"));

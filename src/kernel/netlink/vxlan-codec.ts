@@ -42,11 +42,11 @@ export function readVxlanSettings(data: Buffer): VxlanSettings {
   };
 }
 
-/** The attributes inside IFLA_INFO_DATA. The port alone is in network order. */
+/** The attributes inside IFLA_INFO_DATA, in the order of `ip`. The port alone is in network order. */
 export function writeVxlanSettings(writer: NetlinkWriter, settings: VxlanSettings): void {
   const { vni, port, local, linkIndex, learning } = settings;
-  writer.attributeU32(ATTRIBUTE.id, vni);
   if (linkIndex !== undefined) writer.attributeU32(ATTRIBUTE.link, linkIndex);
+  writer.attributeU32(ATTRIBUTE.id, vni);
   if (local !== undefined) {
     const type = ipVersion(local) === 4 ? ATTRIBUTE.local : ATTRIBUTE.local6;
     writer.attribute(type, ipAddressToBytes(local));
