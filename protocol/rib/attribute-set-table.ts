@@ -79,6 +79,11 @@ export class AttributeSetTable {
     }
   }
 
+  /** Sets that may wait to be freed. */
+  unheld(): number {
+    return this.#unheld.length;
+  }
+
   listen(listener: AttributeSetListener): void {
     this.#listeners.add(listener);
   }

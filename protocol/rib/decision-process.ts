@@ -46,8 +46,10 @@ export class DecisionProcess {
     const routes = this.#routes;
     const oldBest = this.#prefixes.best(prefix);
     const head = this.#prefixes.head(prefix);
-    if (head !== 0 && routes.next(head) === 0 && routes.verdict(head) !== 0) {
-      return this.#decideSingle(prefix, head, oldBest);
+    if (head !== 0 && routes.next(head) === 0) {
+      return routes.verdict(head) !== 0
+        ? this.#decideSingle(prefix, head, oldBest)
+        : this.#decideNone(prefix, head, oldBest);
     }
     const removed = this.#unlinkWithdrawn(prefix);
     const best = this.#choose(prefix);
@@ -86,6 +88,18 @@ export class DecisionProcess {
     if (best !== oldBest) bits |= CHANGE_BEST | CHANGE_ANY;
     else if (changed && best !== 0) bits |= CHANGE_BEST;
     return wasMultipath ? bits | CHANGE_MULTIPATH : bits;
+  }
+
+  /** A peer's table goes: mostly its routes were the only ones. */
+  #decideNone(prefix: number, route: number, oldBest: number): number {
+    const bits = this.#routes.hasFlag(route, ROUTE_MULTIPATH)
+      ? CHANGE_ANY | CHANGE_MULTIPATH
+      : CHANGE_ANY;
+    this.#prefixes.setHead(prefix, 0);
+    this.#prefixes.setBest(prefix, 0);
+    this.#burial.routeGone(route);
+    this.#routes.free(route);
+    return oldBest === 0 ? bits : bits | CHANGE_BEST;
   }
 
   #unlinkWithdrawn(prefix: number): number {

@@ -18,6 +18,7 @@ import { CHANGE_BEST, ChangeLog } from "./change-log.ts";
 import type { DecisionConfig } from "./decision-config.ts";
 import { DecisionProcess } from "./decision-process.ts";
 import { Graveyard } from "./graveyard.ts";
+import { IdQueue } from "./id-queue.ts";
 import { LocRib } from "./loc-rib.ts";
 import type { NextHopTable } from "./next-hop-table.ts";
 import { PeerRoutes } from "./peer-routes.ts";
@@ -57,8 +58,7 @@ export class FamilyRib {
   readonly #graveyard: Graveyard;
   readonly #query: RibQuery;
   readonly #words: Uint32Array;
-  readonly #dirty: number[] = [];
-  #dirtyDone = 0;
+  readonly #dirty = new IdQueue();
   #deferred = false;
 
   constructor(
@@ -242,7 +242,12 @@ export class FamilyRib {
 
   /** Whether a decision is due (and not deferred). */
   hasUndecided(): boolean {
-    return !this.#deferred && this.#dirtyDone < this.#dirty.length;
+    return !this.#deferred && this.#dirty.length > 0;
+  }
+
+  /** Whether ids of prefixes without routes can be freed: nothing waits for it but memory. */
+  hasGarbage(): boolean {
+    return this.#graveyard.hasWork();
   }
 
   /** Up to `budget` prefixes of long work; true while some remains. Called by Rib. */
@@ -251,8 +256,17 @@ export class FamilyRib {
     const half = budget >> 1;
     const left = this.#sweep.work(budget - half, this.#sweepActions);
     if (!this.#deferred) this.#decideDirty(left + half);
-    this.#graveyard.bury(budget);
     return this.#sweep.isPending() || this.hasUndecided();
+  }
+
+  /** Prefixes without routes whose ids are not free yet. */
+  graves(): number {
+    return this.#graveyard.count();
+  }
+
+  /** Frees ids of prefixes without routes, up to `budget`. Called by Rib. */
+  bury(budget: number): void {
+    this.#graveyard.bury(budget);
   }
 
   readonly #sweepActions: SweepActions = {
@@ -332,14 +346,8 @@ export class FamilyRib {
   }
 
   #decideDirty(budget: number): void {
-    const dirty = this.#dirty;
-    const end = Math.min(dirty.length, this.#dirtyDone + budget);
-    for (let i = this.#dirtyDone; i < end; i++) this.#decide(dirty[i] as number);
-    this.#dirtyDone = end;
-    if (end === dirty.length) {
-      dirty.length = 0;
-      this.#dirtyDone = 0;
-    }
+    for (let i = Math.min(budget, this.#dirty.length); i > 0; i--)
+      this.#decide(this.#dirty.shift());
   }
 
   #decide(prefix: number): void {

@@ -1,4 +1,5 @@
 import type { ChangeLog } from "./change-log.ts";
+import { IdQueue } from "./id-queue.ts";
 import { PREFIX_BURIED, PREFIX_DIED_AGAIN, type PrefixTable } from "./prefix-table.ts";
 
 /** Someone who keeps prefix ids for longer than a cursor does: a sent-table, or a peer that catches up. */
@@ -12,9 +13,11 @@ export class Graveyard {
   readonly #prefixes: PrefixTable;
   readonly #log: ChangeLog;
   readonly #holders = new Set<PrefixHolder>();
-  /** Pairs: prefix, position of the log when it died. First in, first out. */
-  #queue: number[] = [];
-  #done = 0;
+  readonly #queue = new IdQueue();
+  /** For each of the queue, where the log stood when it died: the low 32 bits, which tell places of a log apart. */
+  readonly #positions = new IdQueue();
+  /** Graves that were looked at in a row and had to stay: after a whole round nothing can be freed for now. */
+  #stayed = 0;
 
   constructor(prefixes: PrefixTable, log: ChangeLog) {
     this.#prefixes = prefixes;
@@ -35,24 +38,32 @@ export class Graveyard {
     else this.#prefixes.raiseFlag(prefix, PREFIX_DIED_AGAIN);
   }
 
+  /** Whether a look at some graves may free something now. */
+  hasWork(): boolean {
+    const waiting = this.#queue.length;
+    if (waiting === 0 || this.#stayed >= waiting) return false;
+    return ((this.#positions.first() - this.#log.oldestPinned()) | 0) <= 0;
+  }
+
+  /** Graves, those that cannot be opened yet included. */
+  count(): number {
+    return this.#queue.length;
+  }
+
   /** Frees what can be freed, looking at most at `budget` graves. */
   bury(budget: number): void {
-    const waiting = (this.#queue.length - this.#done) / 2;
-    if (waiting === 0) return;
-    const pinned = this.#log.oldestPinned();
-    for (let i = Math.min(budget, waiting); i > 0; i--) {
-      if ((this.#queue[this.#done + 1] as number) > pinned) return;
-      this.#inspect(this.#queue[this.#done] as number);
-      this.#done += 2;
-    }
-    if (this.#done > 1024 && this.#done * 2 > this.#queue.length) {
-      this.#queue = this.#queue.slice(this.#done);
-      this.#done = 0;
+    const pinned = this.#log.oldestPinned() | 0;
+    for (let i = Math.min(budget, this.#queue.length); i > 0; i--) {
+      if (((this.#positions.first() - pinned) | 0) > 0) return;
+      this.#positions.shift();
+      this.#inspect(this.#queue.shift());
     }
   }
 
   #inspect(prefix: number): void {
+    this.#stayed++;
     if (this.#prefixes.head(prefix) !== 0) {
+      this.#stayed = 0;
       this.#prefixes.lowerFlag(prefix, PREFIX_BURIED | PREFIX_DIED_AGAIN);
       return;
     }
@@ -69,10 +80,12 @@ export class Graveyard {
         return;
       }
     }
+    this.#stayed = 0;
     this.#prefixes.remove(prefix);
   }
 
   #push(prefix: number): void {
-    this.#queue.push(prefix, this.#log.head());
+    this.#queue.push(prefix);
+    this.#positions.push(this.#log.head());
   }
 }

@@ -7,6 +7,9 @@ import { type NextHopResolution, NextHopTable } from "./next-hop-table.ts";
 import { type PeerFacts, PeerTable } from "./peer-table.ts";
 import { RouteInterfaces } from "./route-interfaces.ts";
 
+/** Sets that nobody holds, and prefixes without routes, that may wait while there are decisions to make. */
+const MOST_GARBAGE = 1 << 19;
+
 /** All routes of one speaker: a FamilyRib per family over shared attribute sets, peers and next hops. RFC 4271 §3.2. */
 export class Rib {
   readonly peers = new PeerTable();
@@ -81,12 +84,28 @@ export class Rib {
   work(budget: number): boolean {
     let remains = false;
     let rescanning = false;
-    this.attributeSets.collect(budget);
     for (const family of this.#families.values()) {
       if (family.work(budget)) remains = true;
       if (family.isRescanning()) rescanning = true;
     }
     if (!rescanning) this.nextHops.settle();
+    this.#collect(budget, remains);
     return remains;
+  }
+
+  /** Memory waits until all is decided, and peers can be told, unless much of it waits already. */
+  #collect(budget: number, busy: boolean): void {
+    const sets = this.attributeSets;
+    if (!busy || sets.unheld() > MOST_GARBAGE) sets.collect(budget);
+    for (const family of this.#families.values()) {
+      if (!busy || family.graves() > MOST_GARBAGE) family.bury(budget);
+    }
+  }
+
+  /** Whether `work` would free memory, though nothing else remains to be done. */
+  hasGarbage(): boolean {
+    if (this.attributeSets.unheld() > 0) return true;
+    for (const family of this.#families.values()) if (family.hasGarbage()) return true;
+    return false;
   }
 }
