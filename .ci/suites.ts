@@ -32,8 +32,8 @@ const WORLD_SECONDS = 420;
 const TAP_SECONDS = 360;
 const CHECK_SECONDS = 600;
 const LANES = 2;
-/** Lines of a failed suite's output, besides its failures, that are shown. */
-const TAIL_LINES = 150;
+/** The last lines of a failed suite's output, which are shown besides its failures. */
+const TAIL_LINES = 60;
 
 const CHECKS: readonly Suite[] = [
   check("import-table", "node .ci/lint-layers.ts --check"),
