@@ -50,6 +50,18 @@ async function networks(t: Test, pair: DockerPair): Promise<void> {
   const inside = await one.run("docker exec cc ip -4 addr");
   t.match(inside, /192\.168\.7\.7\/32[\s\S]*eth1/, "--ip is kept");
   t.match(await one.run(`${PROXY} port cc`), /80\/tcp -> 0\.0\.0\.0:7001/);
+  await one.run("docker restart -t 0 aa");
+  const again = await one.run(
+    "docker inspect -f '{{.NetworkSettings.Networks.blue.IPAddress}}' aa",
+  );
+  t.equal(again.trim(), address, "a container has its address again after a restart");
+  await one.run("docker network disconnect fixed cc");
+  await reaches(t, one, {
+    address,
+    from: "cc",
+    why: "a container that leaves its first network sends by the other",
+  });
+  t.match(await one.run("docker exec cc ip route"), /default via 169\.254\.1\.1 dev eth1/);
   const labels = await one.run(`${pair.cli} get wep -o yaml`);
   t.match(labels, /role: web/, "labels of the container are its endpoint's");
   for (const [line, why] of [
@@ -58,7 +70,7 @@ async function networks(t: Test, pair: DockerPair): Promise<void> {
       "docker network create -d tortie --ipam-driver tortie --subnet 10.5.0.0/16 bad",
       /10\.5\.0\.0\/16 is no pool \(pools: /,
     ],
-    ["docker run --rm --network fixed --ip 192.168.7.7 qperf true", /192\.168\.7\.7/],
+    ["docker run --rm --network fixed --ip 10.9.9.9 qperf true", /10\.9\.9\.9/],
   ] as const) {
     t.match(await one.try(line), { stderr: why }, line);
   }

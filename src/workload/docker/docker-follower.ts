@@ -155,9 +155,7 @@ async function onEvent(event: unknown, options: DockerFollowerOptions): Promise<
   const { Type: type, Action: action, Actor } = event as DockerEvent;
   const attributes = Actor?.Attributes ?? {};
   if (type === "container" && action === "destroy") {
-    const token = attributes[TOKEN_LABEL];
-    if (token !== undefined) await options.frontDoor.remove(token);
-    else await removeAddedByHand(Actor?.ID, options);
+    await onContainerGone({ id: Actor?.ID, token: attributes[TOKEN_LABEL] }, options);
   } else if (type === "network" && action === "destroy") {
     options.create.forgetNetwork();
   } else if (type === "network" && action === "connect") {
@@ -166,6 +164,15 @@ async function onEvent(event: unknown, options: DockerFollowerOptions): Promise<
       await labelEndpoint({ container, network: attributes["name"] ?? "" }, options);
     }
   }
+}
+
+async function onContainerGone(
+  { id, token }: { readonly id: string | undefined; readonly token: string | undefined },
+  options: DockerFollowerOptions,
+): Promise<void> {
+  if (id !== undefined) options.former.forget(id);
+  if (token !== undefined) await options.frontDoor.remove(token);
+  else await removeAddedByHand(id, options);
 }
 
 /** A person connected the container with `calicoctl container add`; docker knows nothing of that. */

@@ -5,6 +5,7 @@ import { DockerClient } from "./docker-client.ts";
 import { adoptEndpoints, followDocker } from "./docker-follower.ts";
 import type { DockerLog } from "./docker-log.ts";
 import { DockerProxy } from "./docker-proxy.ts";
+import { FormerAddresses } from "./former-addresses.ts";
 import { FrontDoorEndpoints, type FrontDoorOptions } from "./front-door-endpoints.ts";
 import { ipamDriver } from "./ipam-driver.ts";
 import { NetworkDriver } from "./network-driver.ts";
@@ -50,7 +51,8 @@ export class DockerFrontDoor {
     const { dockerSocket, pluginFolder, proxyPort, log } = options;
     const docker = new DockerClient(dockerSocket);
     const frontDoor = new FrontDoorEndpoints(options);
-    const parts = { ...options, docker, frontDoor };
+    const former = new FormerAddresses(docker);
+    const parts = { ...options, docker, frontDoor, former };
     const driver = new NetworkDriver(parts);
     const create = new CreateHook({ ...parts, network: NETWORK, driver: DRIVERS[0] });
     const plugin = await PluginServer.start({
@@ -59,7 +61,7 @@ export class DockerFrontDoor {
       methods: {
         "Plugin.Activate": async () => ({ Implements: ["NetworkDriver", "IpamDriver"] }),
         ...driver.methods,
-        ...ipamDriver(options),
+        ...ipamDriver(parts),
       },
       log,
     });

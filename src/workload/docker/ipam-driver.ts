@@ -6,12 +6,14 @@ import { randomBytes } from "node:crypto";
 import { type IpAddress, ipVersion, parseIpAddress } from "../../../protocol/types/ip-address.ts";
 import type { Datastore } from "../../datastore/datastore.ts";
 import type { Ipam } from "../../ipam/ipam.ts";
+import type { FormerAddresses } from "./former-addresses.ts";
 import type { PluginCall, PluginMethods } from "./plugin-server.ts";
 
 export type IpamDriverOptions = {
   readonly nodeName: string;
   readonly ipam: Ipam;
   readonly datastore: Datastore;
+  readonly former: FormerAddresses;
 };
 
 /** The address spaces that docker knows our networks by; also how the network driver sees whose addresses it is given. */
@@ -83,13 +85,17 @@ async function requestAddress(call: PluginCall, options: IpamDriverOptions): Pro
     attributes: { orchestrator: "libnetwork" },
     intendedUse: "Workload",
   } as const;
-  const result = await (given === ""
-    ? ipam.assign({
-        ...assignedTo,
-        ...(pool.includes(":") ? { ipv6Count: 1 } : { ipv4Count: 1 }),
-        ...(!pool.endsWith("/0") && { pools: [pool] }),
-      })
-    : ipam.assignAddresses({ ...assignedTo, addresses: [addressOf(given)] }));
+  const former = given === "" ? await options.former.takeFor(textOf(call["PoolID"])) : undefined;
+  const wanted = given === "" ? former : addressOf(given);
+  let result = wanted && (await ipam.assignAddresses({ ...assignedTo, addresses: [wanted] }));
+  // Nobody asked for the former address by name: any other is as good as none would be.
+  if (result === undefined || (result.type === "refused" && wanted === former)) {
+    result = await ipam.assign({
+      ...assignedTo,
+      ...(pool.includes(":") ? { ipv6Count: 1 } : { ipv4Count: 1 }),
+      ...(!pool.endsWith("/0") && { pools: [pool] }),
+    });
+  }
   if (result.type === "refused") throw new Error(result.message);
   const [assigned] = result.assignments;
   if (assigned === undefined) throw new Error("the pool gave no address");
@@ -100,7 +106,9 @@ async function requestAddress(call: PluginCall, options: IpamDriverOptions): Pro
 }
 
 async function releaseAddress(call: PluginCall, options: IpamDriverOptions): Promise<object> {
-  await releaseDockerAddress(addressOf(textOf(call["Address"])), options);
+  const address = addressOf(textOf(call["Address"]));
+  await releaseDockerAddress(address, options);
+  options.former.released(address, textOf(call["PoolID"]));
   return {};
 }
 

@@ -7,10 +7,11 @@ import { randomBytes } from "node:crypto";
 import { type IpAddress, ipVersion, parseIpAddress } from "../../../protocol/types/ip-address.ts";
 import { addressesOfNetworks, networkOf } from "../workload-addresses.ts";
 import { gatewaysFor } from "../workload-gateways.ts";
-import type { ConnectedWorkload, WorkloadPort } from "../workload-request.ts";
+import type { ConnectedWorkload, WorkloadEndpoint, WorkloadPort } from "../workload-request.ts";
 import { DRIVER_OPTION, TOKEN_LABEL } from "./container-request.ts";
 import type { DockerClient } from "./docker-client.ts";
 import type { DockerLog } from "./docker-log.ts";
+import type { FormerAddresses } from "./former-addresses.ts";
 import {
   ENDPOINT_ID_ANNOTATION,
   FRONT_DOOR_ORCHESTRATOR,
@@ -28,12 +29,13 @@ import {
   storePorts,
   type UsedPort,
 } from "./published-ports.ts";
-import { hasGatewayRoute, routeBySource } from "./source-routes.ts";
+import { Sandboxes } from "./sandboxes.ts";
 
 export type NetworkDriverOptions = FrontDoorOptions & {
   readonly log: DockerLog;
   readonly docker: DockerClient;
   readonly frontDoor: FrontDoorEndpoints;
+  readonly former: FormerAddresses;
 };
 
 /** The orchestrator of endpoints in networks that people made; its workload is called the same, as Calico's plugin has it. */
@@ -61,11 +63,11 @@ export class NetworkDriver {
   readonly #asked = new Set<string>();
   /** Host ports that are about to be stored: two containers at once must not get the same. */
   readonly #reserved = new Map<string, readonly UsedPort[]>();
-  /** Docker's namespace file of each endpoint that has joined a container. */
-  readonly #sandboxes = new Map<string, string>();
+  readonly #sandboxes: Sandboxes;
 
   constructor(options: NetworkDriverOptions) {
     this.#options = options;
+    this.#sandboxes = new Sandboxes(options.log);
   }
 
   /** The methods of docker's NetworkDriver interface. */
@@ -83,7 +85,8 @@ export class NetworkDriver {
       "NetworkDriver.EndpointOperInfo": async () => ({ Value: {} }),
       "NetworkDriver.Join": async (call) => this.#join(call),
       "NetworkDriver.Leave": async (call) => {
-        this.#sandboxes.delete(textOf(call, "EndpointID"));
+        const id = textOf(call, "EndpointID");
+        this.#sandboxes.leave(id, this.#endpoints.get(id)?.connected);
         return {};
       },
       "NetworkDriver.ProgramExternalConnectivity": (call) => this.#publish(call),
@@ -118,7 +121,7 @@ export class NetworkDriver {
   /** Forgets an endpoint that docker no longer has. */
   forget(endpointId: string): void {
     this.#endpoints.delete(endpointId);
-    this.#sandboxes.delete(endpointId);
+    this.#sandboxes.forget(endpointId);
     this.#asked.delete(endpointId);
   }
 
@@ -186,33 +189,35 @@ export class NetworkDriver {
   async #deleteEndpoint(call: PluginCall): Promise<object> {
     const id = textOf(call, "EndpointID");
     const known = this.#endpoints.get(id);
-    const token = known === undefined ? await this.#tokenOf(id) : known.token;
+    const stored = await this.#stored(id);
+    const isFrontDoor = stored?.spec.orchestrator === FRONT_DOOR_ORCHESTRATOR;
+    const token = known?.token ?? (isFrontDoor ? stored.spec.workload : undefined);
     if (token !== undefined) await this.#options.frontDoor.rest(token);
-    else await this.#options.workloads.remove(libnetworkIdentity(id));
+    else {
+      await this.#options.workloads.remove(libnetworkIdentity(id));
+      const { containerID, ipNetworks } = stored?.spec ?? {};
+      if (containerID !== undefined) {
+        this.#options.former.left(containerID, addressesOfNetworks(ipNetworks));
+      }
+    }
     this.forget(id);
     return {};
   }
 
   /** After a restart of ours the endpoints themselves know which docker endpoint they are. */
-  async #tokenOf(endpointId: string): Promise<string | undefined> {
+  async #stored(endpointId: string): Promise<WorkloadEndpoint | undefined> {
     const listed = await this.#options.workloads.list();
-    const found = listed.find(
-      ({ endpoint }) =>
-        endpoint.spec.orchestrator === FRONT_DOOR_ORCHESTRATOR &&
-        endpoint.metadata.annotations?.[ENDPOINT_ID_ANNOTATION] === endpointId,
-    );
-    return found?.endpoint.spec.workload;
+    return listed.find(
+      ({ endpoint }) => endpoint.metadata.annotations?.[ENDPOINT_ID_ANNOTATION] === endpointId,
+    )?.endpoint;
   }
 
   #join(call: PluginCall): object {
     const id = textOf(call, "EndpointID");
     const sandbox = textOf(call, "SandboxKey");
     const { connected } = this.#known(id);
-    // The link route to the gateway can exist once in a container, and so can the default route.
-    const isFurther = [...this.#sandboxes.values()].includes(sandbox) || hasGatewayRoute(sandbox);
-    this.#sandboxes.set(id, sandbox);
-    if (isFurther) this.#routeBySource(sandbox, connected);
-    const gateways = isFurther ? [] : connected.gateways;
+    const place = this.#sandboxes.join(id, { sandbox, end: connected });
+    const gateways = place === "first" ? connected.gateways : [];
     const gateway4 = gateways.find((gateway) => ipVersion(gateway) === 4);
     const gateway6 = gateways.find((gateway) => ipVersion(gateway) === 6);
     return {
@@ -226,18 +231,6 @@ export class NetworkDriver {
       // Else docker would add an interface of its own, on a bridge.
       DisableGatewayService: true,
     };
-  }
-
-  #routeBySource(sandbox: string, { addresses, mac }: ConnectedWorkload): void {
-    const { log } = this.#options;
-    if (mac === undefined) return;
-    routeBySource({ sandbox, mac, addresses }).then(
-      (done) => {
-        if (!done) log("warn", "docker.source-routes-missing", { addresses });
-      },
-      (error: unknown) =>
-        log("warn", "docker.source-routes-missing", { addresses, error: String(error) }),
-    );
   }
 
   /** Docker says which endpoint of a container the world comes in by; only that one gets the published ports. */
@@ -302,6 +295,7 @@ export function adoptedEndpoint(listed: ConnectedWorkload["endpoint"]): Endpoint
       addresses,
       gateways: gatewaysFor(addresses),
       hostInterface: listed.spec.interfaceName ?? "",
+      ...(listed.spec.mac !== undefined && { mac: listed.spec.mac }),
       mtu: 0,
     },
     ports: (listed.spec.ports ?? []).filter(({ hostPort }) => hostPort !== undefined),

@@ -8,15 +8,16 @@ import { existsSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type IpAddress, ipVersion } from "../../../protocol/types/ip-address.ts";
 import { hostPrefix, Prefix } from "../../../protocol/types/prefix.ts";
-import { listLinks, listRoutes } from "../../kernel/kernel-lists.ts";
+import { listLinks, listRoutes, listRules } from "../../kernel/kernel-lists.ts";
 import { addRoute, addRule } from "../../kernel/kernel-requests.ts";
 import { SystemCallError } from "../../kernel/native/libc.ts";
 import { inNetworkNamespace } from "../../kernel/native/network-namespace.ts";
+import type { LinkMessage } from "../../kernel/netlink/link-codec.ts";
 import { SCOPE, TABLE } from "../../kernel/netlink/netlink-constants.ts";
 import { NetlinkSocket } from "../../kernel/netlink/netlink-socket.ts";
 import type { RouteLegMessage } from "../../kernel/netlink/route-codec.ts";
 import { RULE_ACTION_TABLE } from "../../kernel/netlink/rule-codec.ts";
-import { gatewaysFor, IPV4_GATEWAY } from "../workload-gateways.ts";
+import { gatewaysFor, IPV4_GATEWAY, IPV6_GATEWAY } from "../workload-gateways.ts";
 
 /** The container's end of a further network. */
 export type FurtherInterface = {
@@ -45,6 +46,22 @@ export async function routeBySource(further: FurtherInterface): Promise<boolean>
   return false;
 }
 
+/**
+ * Waits until docker has taken the interface away; if the container goes on, and has no default route any more, it gets
+ * that of another interface of ours. Resolves to whether it came to that.
+ */
+export async function moveDefaultRoute(gone: {
+  readonly sandbox: string;
+  readonly mac: string;
+}): Promise<boolean> {
+  const late = performance.now() + DEADLINE_MILLISECONDS;
+  while (performance.now() < late) {
+    if (tryToMove(gone)) return true;
+    await sleep(LOOK_MILLISECONDS);
+  }
+  return false;
+}
+
 /** Whether a container has an interface of ours already, whoever connected it: its route to our gateway can exist once. */
 export function hasGatewayRoute(sandbox: string): boolean {
   const socket = socketIn(sandbox);
@@ -67,15 +84,9 @@ function tryToRoute({ sandbox, mac, addresses }: FurtherInterface): boolean {
     if (link === undefined) return false;
     const table = FIRST_TABLE + link.index;
     for (const gateway of gatewaysFor(addresses)) {
-      const version = ipVersion(gateway);
-      const leg = {
-        interfaceIndex: link.index,
-        weight: 1,
-        onLink: true,
-        dead: false,
-        linkDown: false,
-      };
-      add(socket, { version, table, leg: { ...leg, gateway } });
+      const prefix = Prefix(ipVersion(gateway) === 4 ? "0.0.0.0/0" : "::/0");
+      const leg = { ...ON_LINK_LEG, interfaceIndex: link.index, gateway };
+      add(socket, { prefix, table, leg });
     }
     for (const address of addresses) {
       addRule(socket, {
@@ -94,6 +105,39 @@ function tryToRoute({ sandbox, mac, addresses }: FurtherInterface): boolean {
   }
 }
 
+function tryToMove({ sandbox, mac }: { readonly sandbox: string; readonly mac: string }): boolean {
+  const socket = socketIn(sandbox);
+  // The container has ended.
+  if (socket === undefined) return true;
+  try {
+    const links = listLinks(socket);
+    if (links.some(({ macAddress }) => macAddress === mac)) return false;
+    for (const version of [4, 6] as const) moveDefaultRouteOf(version, { socket, links });
+    return true;
+  } finally {
+    socket.close();
+  }
+}
+
+/** Each further interface has a default route in a table of its own, which is numbered after it. */
+function moveDefaultRouteOf(
+  version: 4 | 6,
+  { socket, links }: { readonly socket: NetlinkSocket; readonly links: readonly LinkMessage[] },
+): void {
+  const all = Prefix(version === 4 ? "0.0.0.0/0" : "::/0");
+  const routes = listRoutes(socket, { version, table: TABLE.main });
+  if (routes.some(({ prefix }) => prefix === all)) return;
+  const tables = new Set(listRules(socket, version).map(({ table }) => table));
+  const link = links.find(({ index, up }) => up && tables.has(FIRST_TABLE + index));
+  if (link === undefined) return;
+  const leg = { ...ON_LINK_LEG, interfaceIndex: link.index };
+  const [gateway, table] = [version === 4 ? IPV4_GATEWAY : IPV6_GATEWAY, TABLE.main];
+  // A later network sees by this route that it is not the first one.
+  if (version === 4)
+    add(socket, { prefix: hostPrefix(gateway), table, leg: { ...leg, onLink: false } });
+  add(socket, { prefix: all, table, leg: { ...leg, gateway } });
+}
+
 /** The socket stays in the container's namespace; this thread is back in its own at once. */
 function socketIn(sandbox: string): NetlinkSocket | undefined {
   // Docker names the file before it makes it, and makes it before the namespace stands behind it.
@@ -106,17 +150,19 @@ function socketIn(sandbox: string): NetlinkSocket | undefined {
   }
 }
 
+/** The gateway is on no subnet of the container's. */
+const ON_LINK_LEG = { weight: 1, onLink: true, dead: false, linkDown: false } as const;
+
 function add(
   socket: NetlinkSocket,
-  route: { readonly version: 4 | 6; readonly table: number; readonly leg: RouteLegMessage },
+  route: { readonly prefix: Prefix; readonly table: number; readonly leg: RouteLegMessage },
 ): void {
   addRoute(socket, {
-    prefix: Prefix(route.version === 4 ? "0.0.0.0/0" : "::/0"),
-    table: route.table,
+    ...route,
     metric: 0,
     tos: 0,
     protocol: PROTOCOL_BOOT,
-    scope: SCOPE.universe,
+    scope: route.leg.gateway === undefined ? SCOPE.link : SCOPE.universe,
     kind: "unicast",
     legs: [route.leg],
     cloned: false,

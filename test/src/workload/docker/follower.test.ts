@@ -12,6 +12,7 @@ import { TOKEN_LABEL } from "../../../../src/workload/docker/container-request.t
 import { CreateHook } from "../../../../src/workload/docker/create-hook.ts";
 import { DockerClient } from "../../../../src/workload/docker/docker-client.ts";
 import { followDocker } from "../../../../src/workload/docker/docker-follower.ts";
+import { FormerAddresses } from "../../../../src/workload/docker/former-addresses.ts";
 import { FrontDoorEndpoints } from "../../../../src/workload/docker/front-door-endpoints.ts";
 import { NetworkDriver } from "../../../../src/workload/docker/network-driver.ts";
 import { workloadNames } from "../../../../src/workload/workload-names.ts";
@@ -137,6 +138,7 @@ async function following(t: Test) {
     ipam: new Ipam({ datastore }),
     workloads: new StoredWorkloads(datastore),
     docker: new DockerClient(path),
+    former: new FormerAddresses(new DockerClient(path)),
     log: () => undefined,
   };
   const frontDoor = new FrontDoorEndpoints(parts);

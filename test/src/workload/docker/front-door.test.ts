@@ -1,5 +1,5 @@
 import { mkdtempSync, rmSync } from "node:fs";
-import { createServer } from "node:http";
+import { createServer, type ServerResponse } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import t, { type Test } from "tap";
@@ -8,6 +8,7 @@ import { MemoryDatastore } from "../../../../src/datastore/memory.ts";
 import { Ipam } from "../../../../src/ipam/ipam.ts";
 import { CreateHook } from "../../../../src/workload/docker/create-hook.ts";
 import { DockerClient } from "../../../../src/workload/docker/docker-client.ts";
+import { FormerAddresses } from "../../../../src/workload/docker/former-addresses.ts";
 import { FrontDoorEndpoints } from "../../../../src/workload/docker/front-door-endpoints.ts";
 import { ADDRESS_SPACES, ipamDriver } from "../../../../src/workload/docker/ipam-driver.ts";
 import { NetworkDriver } from "../../../../src/workload/docker/network-driver.ts";
@@ -33,6 +34,7 @@ async function frontDoor(t: Test, networks: readonly object[] = []) {
   const folder = mkdtempSync(join(tmpdir(), "tortie-door-"));
   const made: unknown[] = [];
   const deleted: string[] = [];
+  const starting: ServerResponse[] = [];
   const server = createServer((request, response) => {
     let body = "";
     request.on("data", (chunk) => {
@@ -45,6 +47,8 @@ async function frontDoor(t: Test, networks: readonly object[] = []) {
         deleted.push(request.url ?? "");
         response.writeHead(request.url === "/networks/in-use" ? 403 : 204).end();
       } else if (request.url?.startsWith("/networks?")) response.end(JSON.stringify(listed));
+      else if (request.url?.startsWith("/containers/starting/")) starting.push(response);
+      else if (request.url?.startsWith("/containers/gone/")) response.writeHead(404).end("{}");
       else if (request.url?.startsWith("/containers/json")) response.end('[{"Id":"c0ffee"}]');
       else if (request.url === "/networks/n1") response.end('{"Name":"blue"}');
       else response.writeHead(request.method === "POST" ? 201 : 200).end(JSON.stringify(made[0]));
@@ -64,6 +68,7 @@ async function frontDoor(t: Test, networks: readonly object[] = []) {
     ipam: new Ipam({ datastore }),
     workloads: new FakeWorkloads(),
     docker: new DockerClient(path),
+    former: new FormerAddresses(new DockerClient(path)),
     log: () => undefined,
   };
   const endpoints = new FrontDoorEndpoints(parts);
@@ -263,4 +268,49 @@ t.test("networks of people: pools, addresses, endpoints", async (t) => {
   await call("IpamDriver.ReleaseAddress", { PoolID, Address: "192.168.7.7" });
   t.equal(await ipam.ownerOf(IpAddress("192.168.7.7")), undefined);
   await t.rejects(call("NetworkDriver.Join", { EndpointID: "e9" }), /never asked/);
+});
+
+t.test("a container in a network of people's has its address again", async (t) => {
+  const { call, workloads, former } = await frontDoor(t);
+  const PoolID = "tortie:0.0.0.0/0";
+  const given = async () => {
+    const { Address } = (await call("IpamDriver.RequestAddress", { PoolID })) as {
+      readonly Address: string;
+    };
+    return Address.replace("/32", "");
+  };
+  /** Docker starts a container; its id is written to the endpoint when docker tells of the connection. */
+  const start = async (EndpointID: string, containerId: string) => {
+    const Address = await given();
+    const request = { NetworkID: "n1", EndpointID, Interface: { Address: `${Address}/32` } };
+    await call("NetworkDriver.CreateEndpoint", request);
+    for (const { endpoint } of await workloads.list()) {
+      if (endpoint.spec.endpoint === EndpointID) {
+        Object.assign(endpoint.spec, { containerID: containerId });
+      }
+    }
+    return Address;
+  };
+  const stop = async (EndpointID: string, Address: string) => {
+    await call("NetworkDriver.DeleteEndpoint", { EndpointID });
+    await call("IpamDriver.ReleaseAddress", { PoolID, Address });
+  };
+  const [idle, gone, mine] = [
+    await start("e1", "idle"),
+    await start("e2", "gone"),
+    await start("e3", "starting"),
+  ];
+  await stop("e1", idle);
+  await stop("e2", gone);
+  await stop("e3", mine);
+  t.equal(await start("e4", "starting"), mine, "that of the container which docker starts");
+  const fresh = await start("e5", "fresh");
+  t.notOk([idle, gone, mine].includes(fresh), "a container that is new gets a new one");
+  await stop("e4", mine);
+  await call("IpamDriver.RequestAddress", { PoolID, Address: mine });
+  t.not(await start("e6", "starting"), mine, "when somebody has it by then, it gets another");
+  former.left("starting", [IpAddress("192.168.9.9")]);
+  former.released(IpAddress("192.168.9.9"), PoolID);
+  former.forget("starting");
+  t.not(await given(), "192.168.9.9", "nor is it kept for one that was removed");
 });
