@@ -11,7 +11,7 @@ t.test(
   "IP-in-IP carries workloads' packets across subnets; its mode changes without loss",
   async (t) => {
     const command = ["bash", RUNNER, process.execPath, INSIDE];
-    const { code, stdout, stderr } = await tryProgram(command, { deadlineSeconds: 250 });
+    const { code, stdout, stderr } = await tryProgram(command, { deadlineSeconds: 340 });
     const steps = stdout.split("\n").filter((line) => line.startsWith("ok "));
     for (const step of steps) t.pass(step.slice(3));
     t.equal(code, 0, stderr.slice(-3000));

@@ -4,7 +4,7 @@
 # under an overlay in memory, so what it writes is gone afterwards, and has no network but what CMD makes.
 # Needs user-mode-linux and kmod. That kernel has no nftables for IP.
 set -u
-SECONDS_AT_MOST=${IPIP_KERNEL_SECONDS:-240}
+SECONDS_AT_MOST=${IPIP_KERNEL_SECONDS:-330}
 [ -x /usr/bin/linux.uml ] && command -v insmod >/dev/null || {
   echo "with-ipip-kernel: no linux.uml or no insmod: apt-get install user-mode-linux kmod" >&2
   exit 125
