@@ -9,6 +9,8 @@ import { addWorkloads, type WorkloadPlan } from "../../src/lab/workload.ts";
 
 export type Mode = "Never" | "Always" | "CrossSubnet";
 
+export type HostNumber = 1 | 2 | 3;
+
 export type CrossedSubnetsPlan = {
   readonly tunnel: "ipip" | "vxlan";
   /** How many times longer than usual everything may take. */
@@ -78,7 +80,7 @@ export class CrossedSubnets {
   }
 
   /** Puts other pools in place. */
-  setPools(pools: readonly { readonly [field: string]: string }[]): void {
+  setPools(pools: readonly { readonly [field: string]: string | boolean }[]): void {
     writeResources(
       this.resources,
       "pools.yaml",
@@ -96,50 +98,55 @@ export class CrossedSubnets {
   }
 
   /** The address of a host's first interface. */
-  address(number: 1 | 2 | 3, family: LabFamily): string {
+  address(number: HostNumber, family: LabFamily): string {
     const subnet = number === 3 ? 2 : 1;
     return family === "ipv4" ? `10.97.${subnet}.${number}` : `fd97:${subnet}::${number}`;
   }
 
+  /** The router, as that host sees it. */
+  routerAddress(number: HostNumber, family: LabFamily): string {
+    return this.address(number, family).replace(/\d+$/, "254");
+  }
+
   /** The kernel's route of one host to the workload of another, as `ip route show` prints it. */
-  async route(from: 1 | 2 | 3, to: 1 | 2 | 3, family: LabFamily): Promise<string> {
-    const [version, prefix] =
-      family === "ipv4" ? ["-4", `192.168.${to}.1`] : ["-6", `fd80:0:0:${to}::1`];
-    const text = await this.lab.run(`host${from}`, [
-      "ip",
-      version,
-      "route",
-      "show",
-      "exact",
-      prefix,
-    ]);
-    return text.trim();
+  async route(from: HostNumber, to: HostNumber, family: LabFamily): Promise<string> {
+    return this.routeTo(from, this.workloads[to - 1]?.[family] ?? "");
+  }
+
+  async routeTo(from: HostNumber, prefix: string): Promise<string> {
+    const version = prefix.includes(":") ? "-6" : "-4";
+    const command = ["ip", version, "route", "show", "exact", prefix];
+    return (await this.lab.run(`host${from}`, command)).trim();
   }
 
   /** Waits until that route is as the pattern says. */
-  async routed(from: 1 | 2 | 3, to: 1 | 2 | 3, family: LabFamily, way: RegExp): Promise<void> {
+  routed(from: HostNumber, to: HostNumber, family: LabFamily, way: RegExp): Promise<void> {
+    return this.routedTo(from, this.workloads[to - 1]?.[family] ?? "", way);
+  }
+
+  async routedTo(from: HostNumber, prefix: string, way: RegExp): Promise<void> {
     let seen = "";
     await waitUntil(
-      `host${from}'s ${family} route to w${to} is ${way}`,
+      `host${from}'s route to ${prefix} is ${way}`,
       async () => {
-        seen = await this.route(from, to, family);
+        seen = await this.routeTo(from, prefix);
         return way.test(seen);
       },
       {
         deadlineSeconds: 40 * this.#patience,
-        everyMilliseconds: 50,
+        everyMilliseconds: 50 * this.#patience,
         whenLate: () => `${seen}\n${this.lab.logTails(20)}`,
       },
     );
   }
 
   /** The forwarding database of a host's VXLAN device. */
-  forwarding(host: 1 | 2 | 3): Promise<string> {
+  forwarding(host: HostNumber): Promise<string> {
     return this.lab.run(`host${host}`, ["bridge", "fdb", "show", "dev", "vxlan.calico"]);
   }
 
   /** Waits until that host's VXLAN has a far end there. */
-  async forwards(host: 1 | 2 | 3, underlay: string): Promise<void> {
+  async forwards(host: HostNumber, underlay: string): Promise<void> {
     let seen = "";
     await waitUntil(
       `host${host} forwards to ${underlay}`,
@@ -149,19 +156,43 @@ export class CrossedSubnets {
       },
       {
         deadlineSeconds: 40 * this.#patience,
-        everyMilliseconds: 50,
+        everyMilliseconds: 50 * this.#patience,
         whenLate: () => `${seen}\n${this.lab.logTails(20)}`,
       },
     );
   }
 
-  pings(from: 1 | 2 | 3, to: 1 | 2 | 3, family: LabFamily): Promise<PingStream> {
+  pings(from: HostNumber, to: HostNumber, family: LabFamily): Promise<PingStream> {
     const target = this.workloads[to - 1]?.[family] ?? "";
     return PingStream.start(this.lab, `w${from}`, target);
   }
 
+  /** One ping from workload to workload that must be answered. */
+  async answered(from: HostNumber, to: HostNumber, family: LabFamily): Promise<void> {
+    const target = this.workloads[to - 1]?.[family] ?? "";
+    await this.lab.run(`w${from}`, ["ping", "-n", "-c", "1", "-W", "5", target]);
+  }
+
+  /** Listens at a node's eth0; first() waits for the first packet that the filter lets through, as tcpdump prints it. */
+  async capture(node: string, filter: string): Promise<{ readonly first: () => Promise<string> }> {
+    const command = ["tcpdump", "-lnnq", "-i", "eth0", "-c", "1", filter];
+    const daemon = this.lab.start(node, command, { log: `tcpdump-${Date.now()}` });
+    const settings = {
+      deadlineSeconds: 10 * this.#patience,
+      everyMilliseconds: 20 * this.#patience,
+      whenLate: () => daemon.logTail(),
+    };
+    await waitUntil("tcpdump listens", () => daemon.logTail().includes("listening"), settings);
+    return {
+      first: async () => {
+        await waitUntil(`a packet: ${filter}`, () => daemon.end !== undefined, settings);
+        return daemon.logTail();
+      },
+    };
+  }
+
   /** The largest packet that goes from one workload to another in one piece, tried as it is: true if it is answered. */
-  async passes(from: 1 | 2 | 3, to: 1 | 2 | 3, packet: number): Promise<boolean> {
+  async passes(from: HostNumber, to: HostNumber, packet: number): Promise<boolean> {
     const target = this.workloads[to - 1]?.ipv4 ?? "";
     const payload = String(packet - 28);
     const command = ["ping", "-c", "1", "-W", "2", "-M", "do", "-s", payload, target];
@@ -170,7 +201,7 @@ export class CrossedSubnets {
   }
 
   /** Stops a host's daemon for good, and waits for its end. */
-  async cleanUp(number: 1 | 2 | 3): Promise<void> {
+  async cleanUp(number: HostNumber): Promise<void> {
     const host = this.hosts[number - 1];
     await host?.tortie("node", "stop", "--cleanup");
     await waitUntil(`tortied on host${number} has ended`, () => host?.daemon.end !== undefined, {
