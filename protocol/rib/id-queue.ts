@@ -8,7 +8,7 @@ import { PAGE_BITS, PAGE_MASK, PAGE_ROWS } from "./page.ts";
 
 export class IdQueue {
   /** Pages in the order of their entries; those before the head are gone. */
-  #pages: Int32Array[] = [];
+  readonly #pages: Int32Array[] = [];
   /** A page that was read to its end, for the next one that is needed. */
   #spare: Int32Array | undefined;
   #head = 0;
