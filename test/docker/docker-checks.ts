@@ -18,10 +18,24 @@ export async function reaches(
     why = `${address} answers`,
   }: { readonly address: string; readonly from?: string; readonly why?: string },
 ): Promise<void> {
+  let said = "";
   await waitUntil(
     `${from} reaches ${address} (${why})`,
-    async () => (await host.try(`docker exec ${from} ping -c 1 -W 1 ${address}`)).code === 0,
-    { deadlineSeconds: 30 },
+    async () => {
+      const ping = await host.try(`docker exec ${from} ping -c 1 -W 1 ${address}`);
+      said = `${ping.stdout}${ping.stderr}`;
+      return ping.code === 0;
+    },
+    {
+      deadlineSeconds: 90,
+      whenLate: async () =>
+        [
+          said,
+          (await host.try("docker ps -a; ip route; nft list ruleset | grep -c cali")).stdout,
+          host.logTail("tortied"),
+          host.logTail("dockerd"),
+        ].join("\n---\n"),
+    },
   );
   t.pass(why);
 }

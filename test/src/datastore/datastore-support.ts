@@ -53,12 +53,16 @@ export class Watched {
 
   async until(condition: () => boolean): Promise<void> {
     const timer = setTimeout(() => this.#abort.abort(), DEADLINE_MILLISECONDS);
-    while (!condition()) {
-      const { value, done } = await this.#iterator.next();
-      if (done) throw new Error(`the deadline passed; seen: ${this.log.join(", ")}`);
-      this.events.push(...value.events);
+    try {
+      while (!condition()) {
+        const { value, done } = await this.#iterator.next();
+        if (done) throw new Error(`the deadline passed; seen: ${this.log.join(", ")}`);
+        this.events.push(...value.events);
+      }
+    } finally {
+      // The process would otherwise live until then.
+      clearTimeout(timer);
     }
-    clearTimeout(timer);
   }
 
   stop(): void {

@@ -186,7 +186,7 @@ t.test("directory: a file written in pieces takes effect once, when it has settl
   const document = (name: string) => `---\n${JSON.stringify(peer(name))}\n`;
   const names = Array.from({ length: 5 }, (_, index) => `p${index}`);
   writeFileSync(path, names.map(document).join(""));
-  const datastore = openDirectory(t, directory, { settleMilliseconds: 1000 });
+  const datastore = openDirectory(t, directory, { settleMilliseconds: 3000 });
   const { revision, resources } = await datastore.list();
   t.equal(resources.length, 5);
   // As an editor without rename: the file is emptied, then grows piece by piece.
