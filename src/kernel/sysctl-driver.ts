@@ -1,4 +1,12 @@
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 import type { PendingChange } from "./link-driver.ts";
 
@@ -6,6 +14,28 @@ import type { PendingChange } from "./link-driver.ts";
 export type SysctlName = string;
 
 const FIRST_PRUNE = 100;
+
+/**
+ * Parameters whose change the kernel hands on to all interfaces, and what else it changes then (devinet.c, addrconf.c): an
+ * interface that was set by itself has lost that when the parameter is back where it was.
+ */
+const WIDE: ReadonlyMap<SysctlName, WideSysctl> = new Map([
+  [
+    "net/ipv4/ip_forward",
+    {
+      folder: "net/ipv4/conf",
+      field: "forwarding",
+      others: ["net/ipv4/conf/all/accept_redirects"],
+    },
+  ],
+  ["net/ipv6/conf/all/forwarding", { folder: "net/ipv6/conf", field: "forwarding", others: [] }],
+]);
+
+type WideSysctl = {
+  readonly folder: string;
+  readonly field: string;
+  readonly others: readonly SysctlName[];
+};
 
 /**
  * Keeps sysctls as desired. The value that was there before the first change is written to the state file before the
@@ -64,7 +94,10 @@ export class SysctlDriver {
   restore(): PendingChange[] {
     const pending: PendingChange[] = [];
     this.#desired = new Map();
-    for (const [name, value] of this.#old) {
+    // What the kernel hands on comes first: after it each interface gets its own value.
+    const wide = [...this.#old].filter(([name]) => WIDE.has(name));
+    const rest = [...this.#old].filter(([name]) => !WIDE.has(name));
+    for (const [name, value] of [...wide, ...rest]) {
       if (this.get(name) === undefined) continue;
       const reason = this.#write(name, value);
       if (reason !== undefined) pending.push({ what: `sysctl ${name}=${value}`, reason });
@@ -83,7 +116,11 @@ export class SysctlDriver {
     const unknown = settings.filter(([name]) => !this.#old.has(name) && this.#isKept(name));
     if (unknown.length === 0 && this.#isNoted) return undefined;
     if (this.#old.size >= this.#pruneAt) this.#prune();
-    for (const [name, , now] of unknown) if (now !== undefined) this.#old.set(name, now);
+    for (const [name, , now] of unknown) {
+      if (now === undefined) continue;
+      this.#old.set(name, now);
+      this.#rememberConcerned(name);
+    }
     const text = `${JSON.stringify(Object.fromEntries(this.#old), null, 2)}\n`;
     try {
       writeAtomically(this.#stateFile, text);
@@ -92,6 +129,19 @@ export class SysctlDriver {
     } catch (error) {
       this.#isNoted = false;
       return { what: "old values of sysctls, for cleanup", reason: (error as Error).message };
+    }
+  }
+
+  /** What the kernel changes along with this one. */
+  #rememberConcerned(name: SysctlName): void {
+    const wide = WIDE.get(name);
+    if (wide === undefined) return;
+    const interfaces = listOptional(join(this.#root, wide.folder));
+    const each = interfaces.map((one) => `${wide.folder}/${one}/${wide.field}`);
+    for (const concerned of [...each, ...wide.others]) {
+      const now = this.get(concerned);
+      if (now === undefined || this.#old.has(concerned) || !this.#isKept(concerned)) continue;
+      this.#old.set(concerned, now);
     }
   }
 
@@ -122,6 +172,10 @@ function readState(path: string): Map<SysctlName, string> {
     if (error instanceof SyntaxError) return new Map();
     throw error;
   }
+}
+
+function listOptional(folder: string): readonly string[] {
+  return existsSync(folder) ? readdirSync(folder) : [];
 }
 
 function readOptional(path: string): string | undefined {
