@@ -1,4 +1,5 @@
 import t, { type Test } from "tap";
+import { waitUntil } from "../../src/lab/wait-until.ts";
 import { defaultProfile } from "../../src/resources/legacy-profile.ts";
 import { HOST_ADDRESSES, OUTSIDE, PolicyLab, policyWorkload } from "../support/policy-lab.ts";
 
@@ -95,11 +96,10 @@ async function published(t: Test, world: PolicyLab): Promise<void> {
   await world.calls(ben.name, [host1.ipv4, 4001], ben.ipv4);
   t.pass("from a workload of another host");
   for (const address of [host1.ipv4, host1.ipv6]) {
-    const seen = await world.call(ann.name, address, 4001);
-    t.ok(
-      seen !== undefined && seen !== ann.ipv4 && seen !== ann.ipv6,
-      `from itself, by ${address}: ${seen}`,
-    );
+    const seen = await waitUntil("it is answered", () => world.call(ann.name, address, 4001), {
+      deadlineSeconds: 60,
+    });
+    t.ok(seen !== ann.ipv4 && seen !== ann.ipv6, `from itself, by ${address}: ${seen}`);
   }
   t.equal(
     await world.call(OUTSIDE.name, ann.ipv4, 4000),
