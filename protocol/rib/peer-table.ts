@@ -7,6 +7,8 @@ export type PeerFacts = {
   /** The BGP Identifier of the peer's OPEN. */
   readonly routerId: number;
   readonly address: IpAddress;
+  /** Its next hops lie behind this host, as those of a workload that speaks BGP do: others reach them through us. */
+  readonly behindUs?: boolean;
 };
 
 /** The index under which this host's own originations stand among the peers. */
@@ -74,6 +76,10 @@ export class PeerTable {
     return facts.routeReflectorClient ? "client" : "nonClient";
   }
 
+  isBehindUs(index: number): boolean {
+    return this.#facts[index]?.behindUs ?? false;
+  }
+
   isKnown(index: number): boolean {
     return index === LOCAL_PEER || this.#facts[index] !== undefined;
   }
@@ -106,7 +112,8 @@ function differs(a: PeerFacts, b: PeerFacts): boolean {
   return (
     a.type !== b.type ||
     a.routerId !== b.routerId ||
-    a.routeReflectorClient !== b.routeReflectorClient
+    a.routeReflectorClient !== b.routeReflectorClient ||
+    a.behindUs !== b.behindUs
   );
 }
 

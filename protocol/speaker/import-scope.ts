@@ -1,9 +1,13 @@
 import type { IpAddress } from "../types/ip-address.ts";
 import { type Prefix, prefixAddress } from "../types/prefix.ts";
 import { HostSet } from "./host-set.ts";
+import { sameContent } from "./peer-change.ts";
 import type { SpeakerConfig } from "./speaker-config.ts";
 
-type ScopeConfig = Pick<SpeakerConfig, "ownAddresses" | "localWorkloads" | "nodeAddresses">;
+type ScopeConfig = Pick<
+  SpeakerConfig,
+  "ownAddresses" | "localWorkloads" | "nodeAddresses" | "workloadLocalPref"
+>;
 
 /**
  * The addresses that import checks know by name, for all peers of a speaker. It is one object for its whole life and changes in
@@ -19,6 +23,11 @@ export class ImportScope {
     this.update(config);
   }
 
+  /** Routes to workloads that have a greater LOCAL_PREF are accepted. */
+  get workloadLocalPref(): SpeakerConfig["workloadLocalPref"] {
+    return this.#config.workloadLocalPref;
+  }
+
   /** Answers the addresses that are judged differently now: routes to them, or through them, must be judged again. */
   update(config: ScopeConfig): readonly IpAddress[] {
     const before = this.#config;
@@ -30,6 +39,9 @@ export class ImportScope {
         ...(before.localWorkloads === config.localWorkloads
           ? []
           : updated(this.workloads, hosts(before.localWorkloads), hosts(config.localWorkloads))),
+        ...(sameContent(before.workloadLocalPref, config.workloadLocalPref)
+          ? []
+          : hosts(config.localWorkloads)),
       ]),
     ];
   }

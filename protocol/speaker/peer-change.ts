@@ -56,9 +56,7 @@ export type SpeakerEffect = Extract<FieldEffect, "keep" | "both" | "reset"> | "n
 export function effectOnAll(before: SpeakerConfig, after: SpeakerConfig): SpeakerEffect {
   if (before.asn !== after.asn || before.routerId !== after.routerId) return "reset";
   const soft =
-    before.clusterId !== after.clusterId ||
-    !sameContent(before.ownAddresses, after.ownAddresses) ||
-    !sameContent(before.workloadLocalPref, after.workloadLocalPref);
+    before.clusterId !== after.clusterId || !sameContent(before.ownAddresses, after.ownAddresses);
   if (soft) return "both";
   return before.hostName === after.hostName ? "none" : "keep";
 }

@@ -21,7 +21,6 @@ import type { PeerConfig, SpeakerConfig } from "./speaker-config.ts";
 export class PeerImport {
   readonly #rules: SetRules;
   readonly #config: PeerConfig;
-  readonly #workloadLocalPref: SpeakerConfig["workloadLocalPref"];
   readonly #table: AttributeSetTable;
   /** Undefined for a policy that accepts everything as it is. */
   readonly #policy: PolicyEvaluator | undefined;
@@ -35,7 +34,6 @@ export class PeerImport {
   ) {
     this.#config = config;
     this.#table = rib.attributeSets;
-    this.#workloadLocalPref = speaker.workloadLocalPref;
     this.#rules = setRules(config, speaker, scope);
     const { importPolicy } = config;
     const everything = importPolicy.rules.length === 0 && importPolicy.otherwise === "accept";
@@ -90,7 +88,8 @@ export class PeerImport {
 
   /** Whether a route to a workload of ours outranks what we have ourselves; nobody outside the AS can say that. */
   #saysThatItMoved(judgedSet: Verdict, { ipv6 }: { readonly ipv6: boolean }): boolean {
-    const own = ipv6 ? this.#workloadLocalPref?.ipv6 : this.#workloadLocalPref?.ipv4;
+    const { workloadLocalPref } = this.#rules.scope;
+    const own = ipv6 ? workloadLocalPref?.ipv6 : workloadLocalPref?.ipv4;
     if (own === undefined || judgedSet <= 0 || this.#rules.ebgp) return false;
     return this.#table.localPref(judgedSet) > own;
   }

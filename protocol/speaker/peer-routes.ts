@@ -263,6 +263,7 @@ export class PeerRoutes {
       routeReflectorClient: this.#config.routeReflectorClient,
       routerId: parameters.peerRouterId,
       address: this.#config.address,
+      ...(this.#config.origin === "localWorkload" && { behindUs: true }),
     });
   }
 

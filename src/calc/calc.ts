@@ -18,6 +18,7 @@ import { derivePeers } from "./peers.ts";
 import { derivePolicy } from "./policy.ts";
 import { derivePools } from "./pools.ts";
 import { deriveTunnels } from "./tunnels.ts";
+import { derivePeeringAddresses } from "./workload-peerings.ts";
 import { deriveWorkloads } from "./workloads.ts";
 
 export type CalcInput = { readonly nodeName: string; readonly resources: Iterable<AnyResource> };
@@ -81,8 +82,12 @@ function deriveHostState(cluster: Cluster): Value<HostState> {
   const pools = derivePools(cluster);
   const blocks = deriveOwnBlocks(cluster);
   const workloads = deriveWorkloads(cluster);
+  const peeringAddresses = derivePeeringAddresses(cluster, workloads.local);
   const states = derivation.list(
-    derivation.table("workload states", workloads.local, ({ state }) => state),
+    derivation.table("workload states", workloads.local, ({ state }, key, read) => {
+      const peering = read.at(peeringAddresses, key);
+      return peering ? { ...state, peeringAddresses: peering.addresses } : state;
+    }),
   );
   const originations = deriveOriginations(cluster, {
     workloads: workloads.local,
@@ -94,7 +99,7 @@ function deriveHostState(cluster: Cluster): Value<HostState> {
   const speaker = deriveSpeaker(cluster, { states, peers: peers.configs, routeMetric });
   const listen = deriveListen(cluster);
   const felix = deriveFelixSettings(cluster);
-  const policy = derivePolicy(cluster, { workloads, felix });
+  const policy = derivePolicy(cluster, { workloads, felix, peeringAddresses, listen });
   const tunnels = deriveTunnels(cluster, felix);
   const nat = deriveNat(cluster, { workloads: workloads.local, felix, tunnels });
   const problems = deriveProblems(cluster, [

@@ -40,6 +40,8 @@ export type WorkloadState = {
   readonly name: string;
   readonly interface: string;
   readonly addresses: readonly IpAddress[];
+  /** Addresses that its interface has for the BGP sessions of this workload. */
+  readonly peeringAddresses?: readonly IpAddress[];
 };
 
 /** A resource that asks for something impossible; the rest goes on. */

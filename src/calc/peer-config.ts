@@ -46,7 +46,7 @@ export function peerConfig(
     extendedMessage: true,
     routeReflectorClient: isClient(self, peering),
     nextHopMode: nextHopModeOf(spec, { external: sessionOf(peering) === "eBGP" }),
-    nextHopSelf: { ...(self.ipv4 && { ipv4: self.ipv4 }), ...(self.ipv6 && { ipv6: self.ipv6 }) },
+    ...nextHopSelfOf(self, peering),
     ...acceptanceOf(spec),
     importPolicy: policies.importPolicy,
     exportPolicy: policies.exportPolicy,
@@ -99,6 +99,15 @@ const ROLES: { readonly [R in NonNullable<PeerSpec["role"]>]: BgpRole } = {
   Customer: "customer",
   Peer: "peer",
 };
+
+/** A workload knows this host by the address with which it peers: our end of the session, whatever that is. */
+function nextHopSelfOf(
+  { ipv4, ipv6 }: NodeView,
+  { origin }: Peering,
+): Pick<PeerConfig, "nextHopSelf"> {
+  if (origin === "localWorkload") return {};
+  return { nextHopSelf: { ...(ipv4 && { ipv4 }), ...(ipv6 && { ipv6 }) } };
+}
 
 /** A local workload is reached over whatever address its interface has. */
 function sourceAddressOf(

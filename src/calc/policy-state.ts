@@ -1,3 +1,4 @@
+import type { IpAddress } from "../../protocol/types/ip-address.ts";
 import type { Prefix } from "../../protocol/types/prefix.ts";
 
 /** Who may talk to this host's workloads, and they to whom: policy as computed, before it is rendered. Plain data. */
@@ -7,6 +8,8 @@ export type HostPolicy = {
   /** What workloads may say to the host itself once their own rules have allowed it. */
   readonly endpointToHost: "drop" | "accept";
   readonly endpoints: readonly EndpointPolicy[];
+  /** What workloads that are BGP peers of this host may say to it in any case. */
+  readonly bgpSessions: WorkloadSessions;
   /** The profiles that those endpoints name and that exist. */
   readonly profiles: readonly ProfilePolicy[];
   /** The sets that rules refer to. */
@@ -34,6 +37,15 @@ export type EndpointPolicy = {
   readonly interface: string;
   readonly name: string;
   readonly profiles: readonly string[];
+};
+
+/** The interfaces whose workloads may open connections to a port of this host, and at which of its addresses. */
+export type WorkloadSessions = {
+  readonly port: number;
+  readonly from: readonly {
+    readonly interface: string;
+    readonly addresses: readonly IpAddress[];
+  }[];
 };
 
 export type ProfilePolicy = {

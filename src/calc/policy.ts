@@ -5,11 +5,12 @@ import { parseNet } from "../resources/field.ts";
 import type { ResourceOf } from "../resources/schemas.ts";
 import type { Cluster } from "./cluster.ts";
 import { compareText, type Table, type Value } from "./derive/derivation.ts";
-import type { HostStateProblem } from "./host-state.ts";
+import type { HostState, HostStateProblem } from "./host-state.ts";
 import { addressesOf } from "./node-view.ts";
 import { deriveMembers } from "./policy-members.ts";
 import { type NamedSelector, readRules } from "./policy-rules.ts";
 import type { EndpointPolicy, HostPolicy, ProfilePolicy, TunnelPolicy } from "./policy-state.ts";
+import type { PeeringAddresses } from "./workload-peerings.ts";
 import type { Workloads } from "./workloads.ts";
 
 export type Policy = {
@@ -21,6 +22,8 @@ export type Policy = {
 export type PolicyInputs = {
   readonly workloads: Workloads;
   readonly felix: Value<FelixSettings>;
+  readonly peeringAddresses: Table<PeeringAddresses>;
+  readonly listen: Value<HostState["listen"]>;
 };
 
 /** A profile that every cluster has without anybody writing it: Calico's own, for endpoints that need no rules. */
@@ -30,8 +33,9 @@ export const ALLOW_ALL_PROFILE = "projectcalico-default-allow";
  * Who may talk to this host's workloads. Profiles are in force; an endpoint without any is denied everything, as Calico does
  * where neither policy nor profile speaks.
  */
-export function derivePolicy(cluster: Cluster, { workloads, felix }: PolicyInputs): Policy {
+export function derivePolicy(cluster: Cluster, inputs: PolicyInputs): Policy {
   const { derivation, resources } = cluster;
+  const { workloads, felix, peeringAddresses, listen } = inputs;
   const endpoints = derivation.table("policed endpoints", workloads.local, ({ state }, key, read) =>
     endpointPolicy(key, {
       interface: state.interface,
@@ -54,12 +58,19 @@ export function derivePolicy(cluster: Cluster, { workloads, felix }: PolicyInput
   const sets = deriveMembers(cluster, { selectors, owners: workloads.owners });
   const tunnels = deriveTunnels(cluster, felix);
   const here = derivation.list(endpoints);
+  const sessions = derivation.list(
+    derivation.table("sessions of endpoints", endpoints, ({ endpoint }, key, read) => {
+      const addresses = read.at(peeringAddresses, key)?.addresses;
+      return endpoint && addresses && { interface: endpoint.interface, addresses };
+    }),
+  );
   const policy = derivation.value("policy", (read): HostPolicy => {
     const { interfacePrefix, defaultEndpointToHostAction = "Drop" } = read.value(felix);
     return {
       interfacePrefixes: prefixesOf(interfacePrefix),
       endpointToHost: /^drop$/i.test(defaultEndpointToHostAction) ? "drop" : "accept",
       endpoints: read.value(here).flatMap(({ endpoint }) => endpoint ?? []),
+      bgpSessions: { port: read.value(listen).port, from: read.value(sessions) },
       profiles: read.value(listed).map(({ policy }) => policy),
       sets: read.value(sets),
       tunnels: read.value(tunnels),

@@ -36,6 +36,8 @@ export type LocalDataplane = {
   readonly workloads: readonly {
     readonly interface: string;
     readonly addresses: readonly IpAddress[];
+    /** The host's own on this interface, for BGP sessions of the workload. */
+    readonly peeringAddresses?: readonly IpAddress[];
   }[];
   readonly blackholes: readonly Prefix[];
   readonly staticRoutes: readonly { readonly prefix: Prefix; readonly gateway: IpAddress }[];

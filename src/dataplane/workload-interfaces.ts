@@ -79,7 +79,7 @@ export class WorkloadInterfaces {
     const { present, pending } = this.#sort();
     this.#linkDriver.setDesired(new Map(present.map(({ link }) => [link.name, desiredLink(link)])));
     this.#addressDriver.setDesired(
-      new Map(present.map(({ link, addresses }) => [link.name, gatewaysFor(addresses)])),
+      new Map(present.map((workload) => [workload.link.name, hostAddresses(workload)])),
     );
     return [
       ...pending,
@@ -141,10 +141,10 @@ export class WorkloadInterfaces {
   #sort(): { readonly present: readonly PresentWorkload[]; readonly pending: PendingChange[] } {
     const present: PresentWorkload[] = [];
     const pending: PendingChange[] = [];
-    for (const { interface: name, addresses } of this.#workloads) {
+    for (const { interface: name, ...workload } of this.#workloads) {
       const link = this.#links.byName(name);
       const reason = link === undefined ? "there is no such interface" : this.#whyRefused(link);
-      if (link !== undefined && reason === undefined) present.push({ link, addresses });
+      if (link !== undefined && reason === undefined) present.push({ link, ...workload });
       else pending.push({ what: `workload interface ${name}`, reason: reason ?? "" });
     }
     return { present, pending };
@@ -193,7 +193,9 @@ function isOurs({ alias }: LinkMessage): boolean {
   return alias?.startsWith("tortie ") ?? false;
 }
 
-type PresentWorkload = { readonly link: LinkMessage; readonly addresses: readonly IpAddress[] };
+type PresentWorkload = Omit<LocalDataplane["workloads"][number], "interface"> & {
+  readonly link: LinkMessage;
+};
 
 /** Interfaces without Ethernet (tun) have no MAC address to set. */
 function desiredLink({ macAddress }: LinkMessage): DesiredLink {
@@ -205,4 +207,19 @@ function gatewaysFor(addresses: readonly IpAddress[]): DesiredAddress[] {
   return [IPV4_GATEWAY, IPV6_GATEWAY].filter((gateway) =>
     addresses.some((address) => ipVersion(address) === ipVersion(gateway.address)),
   );
+}
+
+/** The gateways, and where the workload peers with this host. An interface may have an address that others have, too. */
+function hostAddresses({ addresses, peeringAddresses = [] }: PresentWorkload): DesiredAddress[] {
+  const peering = peeringAddresses.map((address) => ({
+    address,
+    prefixLength: ipVersion(address) === 4 ? 32 : 128,
+    scope: SCOPE.link,
+    ...(ipVersion(address) === 6 && { noDad: true }),
+  }));
+  const gateways = gatewaysFor(addresses);
+  return [
+    ...gateways,
+    ...peering.filter(({ address }) => !gateways.some((each) => each.address === address)),
+  ];
 }

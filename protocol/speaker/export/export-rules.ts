@@ -99,6 +99,11 @@ export class ExportTransform {
     else this.#stayInAs(editor, source, originator);
   }
 
+  /** The next hop lies behind this host: for others we are the way to it, unless they are to see it as it is. */
+  standBefore(editor: CanonicalEditor): void {
+    if (this.#profile.nextHopMode !== "keep") editor.setNextHop(this.#nextHopSelf);
+  }
+
   /** Whether the next hop of a canonical set can be written in this family of this session. RFC 4271 §5.1.3, RFC 8950. */
   canCarryNextHop(canonical: Uint8Array): boolean {
     const length = canonical[0] as number;

@@ -138,6 +138,7 @@ export class GroupExporter implements AttributeSetListener {
     this.#transform.before(editor, sourceClass);
     if (rule !== NO_RULE) this.#policy.applyOperations(rule, editor);
     this.#transform.after(editor, sourceClass, this.#rib.peers.routerId(source));
+    if (this.#rib.peers.isBehindUs(source)) this.#transform.standBefore(editor);
     const length = editor.write();
     if (!this.#transform.canCarryNextHop(editor.octets())) return NOT_TOLD;
     if (length > FITS_SURELY && !this.#fits(editor.octets().subarray(0, length))) return NOT_TOLD;

@@ -11,8 +11,9 @@
  *   nat               published ports, hairpin, outgoing
  */
 
+import { ipAddressToBytes, ipVersion } from "../../../protocol/types/ip-address.ts";
 import type { HostNat } from "../../calc/nat-state.ts";
-import type { HostPolicy, TunnelPolicy } from "../../calc/policy-state.ts";
+import type { HostPolicy, TunnelPolicy, WorkloadSessions } from "../../calc/policy-state.ts";
 import type {
   NftChain,
   NftFamily,
@@ -32,6 +33,7 @@ import { SetBuilder } from "./set-builder.ts";
 import {
   ACCEPT,
   COUNTED_DROP,
+  concatenate,
   differs,
   equals,
   inSet,
@@ -44,6 +46,7 @@ import {
   ROUTE_TYPE_LOCAL,
   rule,
   verdict,
+  versionOf,
 } from "./statements.ts";
 
 /** Every table of this name is tortie's: a fresh process makes it what it should be, or removes it. */
@@ -67,6 +70,7 @@ export function rulesBeforeSync(
       interfacePrefixes,
       endpointToHost: "drop",
       endpoints: [],
+      bgpSessions: { port: 179, from: [] },
       profiles: [],
       sets: [],
       tunnels,
@@ -108,6 +112,7 @@ function renderTable(family: NftFamily, { policy, nat }: HostRules): NftTable {
 
 const WORKLOAD_TO_HOST = "workload-to-host";
 const UNUSUAL_INTERFACES = "unusual-interfaces";
+const BGP_SESSIONS = "bgp-sessions";
 const NODES = "nodes";
 const ND_AND_MLD = "nd-and-mld";
 
@@ -191,7 +196,7 @@ function tunnelRules(
 /** A workload needs its gateway's MAC address, and answers what the host asks; more it gets where it is configured. */
 function workloadToHostRules(
   family: NftFamily,
-  { endpointToHost }: HostPolicy,
+  { endpointToHost, bgpSessions }: HostPolicy,
   sets: SetBuilder,
 ): readonly NftRule[] {
   const rules: NftRule[] = [];
@@ -203,11 +208,30 @@ function workloadToHostRules(
   rules.push({
     statements: [{ type: "dispatch", fields: ["ctState"], map: CONNECTION_STATES }],
   });
+  rules.push(...sessionRules(family, bgpSessions, sets));
   if (endpointToHost === "accept") {
     rules.push(rule("by interface", { type: "dispatch", fields: ["iifname"], map: FROM_WORKLOAD }));
   }
   rules.push(rule("workloads do not speak to the host", ...COUNTED_DROP));
   return rules;
+}
+
+/** A workload that is a peer of this host opens its session, whatever its profiles say: who made it a peer has asked for that. */
+function sessionRules(
+  family: NftFamily,
+  { port, from }: WorkloadSessions,
+  sets: SetBuilder,
+): readonly NftRule[] {
+  const elements = from.flatMap(({ interface: name, addresses }) =>
+    addresses
+      .filter((address) => ipVersion(address) === versionOf(family))
+      .map((address) => ({ key: concatenate(interfaceKey(name), ipAddressToBytes(address)) })),
+  );
+  if (elements.length === 0) return [];
+  const fields = ["iifname", "daddr"] as const;
+  const set = sets.add({ name: BGP_SESSIONS, key: fields, elements });
+  const toPort = [protocolIs(PROTOCOL.tcp), equals("dport", portKey(port))];
+  return [rule("BGP of a workload", ...toPort, inSet(fields, set), ACCEPT)];
 }
 
 /** MLD's query, report and done, router and neighbor solicitation, neighbor advertisement, MLDv2's report. RFC 4861, 3810. */

@@ -58,8 +58,12 @@ const spec = z.strictObject({
     .optional()
     .describe("NodeIP listens on the node's own addresses only."),
   ignoredInterfaces: z.array(z.string()).optional(),
-  localWorkloadPeeringIPV4: ipAddressOfVersion(4).optional(),
-  localWorkloadPeeringIPV6: ipAddressOfVersion(6).optional(),
+  localWorkloadPeeringIPV4: ipAddressOfVersion(4)
+    .optional()
+    .describe(
+      "Where workloads that speak BGP (localWorkloadSelector) find this host: an address of their interface.",
+    ),
+  localWorkloadPeeringIPV6: ipAddressOfVersion(6).optional().describe("The same for IPv6."),
   programClusterRoutes: z
     .enum(["Enabled", "Disabled", "EnabledIPIPOnly", "EnabledNoEncapOnly"])
     .optional()
@@ -101,8 +105,6 @@ export const bgpConfigurationSchema = {
 /** Services are Kubernetes'; what the daemon logs is said in its own configuration. */
 const WITHOUT_EFFECT: ReadonlySet<string> = new Set([
   "ignoredInterfaces",
-  "localWorkloadPeeringIPV4",
-  "localWorkloadPeeringIPV6",
   "logSeverityScreen",
   "serviceClusterIPs",
   "serviceExternalIPs",
