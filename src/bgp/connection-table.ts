@@ -8,11 +8,16 @@ import type {
 import type { IpAddress } from "../../protocol/types/ip-address.ts";
 import type { BgpSockets, PeerKey } from "./bgp-sockets.ts";
 import { Connection, type ConnectionHandlers } from "./connection.ts";
+import { LoneWrites } from "./lone-writes.ts";
 import { tcpOptionsOf } from "./transport-options.ts";
 
 /** Connections beyond these, for each peer and in all, are closed unheard: a flood must not cost more than a socket. */
 const CONNECTIONS_PER_PEER = 4;
 const SPARE_CONNECTIONS = 16;
+/** What arrives in one read is fed in pieces: each is one task, and a full read can hold ten thousand routes. */
+const INPUT_OCTETS = 16 * 1024;
+/** How long one turn writes; who had no turn is first in the next one. */
+const TRANSMIT_MILLISECONDS = 2;
 /** So much later the Speaker hears of writes that the kernel took at once; only its send hold timers, of minutes, ask. */
 const TAKEN_MILLISECONDS = 100;
 
@@ -32,10 +37,12 @@ export class ConnectionTable {
   /** Closed for the Speaker, still delivering their last words. */
   readonly #lingering = new Set<Connection>();
   readonly #ready = new Set<Connection>();
+  readonly #lone = new LoneWrites();
   readonly #taken = new Set<Connection>();
   #takenTimer: NodeJS.Timeout | undefined;
   readonly #handlers: ConnectionHandlers;
   #peers = new Map<string, PeerConfig>();
+  #byAddress = new Map<IpAddress, PeerConfig>();
   #nextIncoming = 2;
   #onEmpty: (() => void) | undefined;
 
@@ -61,6 +68,8 @@ export class ConnectionTable {
       this.#changeKey({ address, md5Key: password });
     }
     this.#peers = new Map(peers.map((peer) => [peer.name, peer]));
+    // Of several peers with one address the first one counts.
+    this.#byAddress = new Map(peers.toReversed().map((peer) => [peer.address, peer]));
   }
 
   connect(action: SpeakerAction & { readonly type: "connect" }): void {
@@ -87,7 +96,7 @@ export class ConnectionTable {
     this.#nextIncoming += 2;
     const connection = this.#add(id, socket);
     const { local, remote } = connection;
-    const peer = [...this.#peers.values()].find(({ address }) => address === remote.address);
+    const peer = this.#byAddress.get(remote.address);
     if (peer !== undefined && !this.#allowed(socket, peer)) {
       this.close(id, "abort");
       return;
@@ -126,11 +135,28 @@ export class ConnectionTable {
     if (connection !== undefined) this.#ready.add(connection);
   }
 
-  /** Every ready connection writes what there is for it, as long as its socket takes bytes. */
+  /**
+   * Ready connections write what there is for them, as long as their sockets take bytes and the turn has time. One that
+   * wants more goes to the end of the line.
+   */
   transmit(): void {
-    for (const connection of this.#ready) {
-      const more = connection.pull((maxBytes) => this.#options.transmit(connection.id, maxBytes));
-      if (!more) this.#ready.delete(connection);
+    const end = performance.now() + TRANSMIT_MILLISECONDS;
+    const isLate = () => performance.now() >= end;
+    do this.#pullOnce(isLate);
+    while (this.#lone.flush() && !isLate());
+  }
+
+  /** Asks each ready connection once; what is to be written together waits for its flush. */
+  #pullOnce(isLate: () => boolean): void {
+    for (const connection of [...this.#ready]) {
+      this.#ready.delete(connection);
+      const more = connection.pull(
+        (maxBytes) => this.#options.transmit(connection.id, maxBytes),
+        isLate,
+        this.#lone,
+      );
+      if (more) this.#ready.add(connection);
+      if (isLate()) return;
     }
   }
 
@@ -224,7 +250,12 @@ export class ConnectionTable {
           local,
           remote,
         }),
-      received: ({ id }, bytes) => feed({ type: "bytesReceived", connection: id, bytes }),
+      received: ({ id }, bytes) => {
+        for (let at = 0; at < bytes.length; at += INPUT_OCTETS) {
+          const piece = bytes.subarray(at, at + INPUT_OCTETS);
+          feed({ type: "bytesReceived", connection: id, bytes: piece });
+        }
+      },
       transmitted: ({ id }) => feed({ type: "transmitted", connection: id }),
       taken: (connection) => this.#rememberTaken(connection),
       ended: ({ id, opened }, reason) =>

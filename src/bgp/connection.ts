@@ -1,14 +1,14 @@
 import type { Socket } from "node:net";
 import type { ConnectionId, TransportAddress } from "../../protocol/speaker/speaker-io.ts";
 import { type IpAddress, parseIpAddress } from "../../protocol/types/ip-address.ts";
-import { sendNow } from "../kernel/native/send-now.ts";
+import { openFdOf, sendNow } from "../kernel/native/send-now.ts";
 
 /** A socket with more than this unwritten gets no more until it has taken some. */
 const WRITE_HIGH_WATERMARK = 256 * 1024;
 /** What is asked of the speaker at a time; smaller slices cost a system call each. */
 const WRITE_SLICE = 64 * 1024;
 /** Most that one connection writes in one turn, so that a fast peer does not keep the others waiting. */
-const WRITE_PER_TURN = 1024 * 1024;
+const WRITE_PER_TURN = 256 * 1024;
 /** A peer with more than this received and not yet processed is not read. */
 const READ_HIGH_WATERMARK = 256 * 1024;
 /** One buffer of at most this length is tried without the stream. */
@@ -27,6 +27,9 @@ export type ConnectionHandlers = {
   /** The socket is gone for good, also after `close`. */
   readonly gone: (connection: Connection) => void;
 };
+
+/** Writes a short buffer at the end of the turn, with those of other connections. */
+export type LoneWriter = { readonly add: (connection: Connection, bytes: Uint8Array) => void };
 
 /** One TCP connection of a session: reads with back-pressure, writes what it pulls while the socket takes it. */
 export class Connection {
@@ -86,18 +89,45 @@ export class Connection {
   }
 
   /**
-   * Writes what `transmit` gives while the socket takes bytes. True when this turn's share was used up before the
-   * supply: then call again next turn. Otherwise `transmitted` says when to call again.
+   * Writes what `transmit` gives while the socket takes bytes. True when this turn's share, or the turn's time, was used
+   * up before the supply, or when `lone` took the only buffer: then call again. Otherwise `transmitted` says when.
    */
-  pull(transmit: (maxBytes: number) => readonly Uint8Array[]): boolean {
+  pull(
+    transmit: (maxBytes: number) => readonly Uint8Array[],
+    isLate: () => boolean = () => false,
+    lone?: LoneWriter,
+  ): boolean {
     let written = 0;
     while (this.#socket.writableLength < WRITE_HIGH_WATERMARK) {
-      if (written >= WRITE_PER_TURN) return true;
+      if (written >= WRITE_PER_TURN || (written > 0 && isLate())) return true;
       const buffers = transmit(WRITE_SLICE);
-      if (buffers.length === 0) return false;
-      written += this.#write(buffers);
+      const [only] = buffers;
+      if (only === undefined) return false;
+      if (buffers.length > 1 || only.length > DIRECT_OCTETS || this.isWriting) {
+        written += this.#writeStream(buffers);
+      } else if (written === 0 && lone !== undefined) {
+        lone.add(this, only);
+        return true;
+      } else written += this.sendNow(only);
     }
     return false;
+  }
+
+  /** The socket's descriptor, -1 when it is closed. */
+  get fd(): number {
+    return openFdOf(this.#socket);
+  }
+
+  /** Writes past the stream, which costs more than the system call. Only while nothing is being written. */
+  sendNow(bytes: Uint8Array): number {
+    return this.sent(bytes, sendNow(this.#socket, bytes));
+  }
+
+  /** The kernel took so many of these octets: the stream writes the others. Answers how many there were. */
+  sent(bytes: Uint8Array, octets: number): number {
+    if (octets < bytes.length) this.#writeStream([bytes.subarray(octets)]);
+    else this.#handlers.taken(this);
+    return bytes.length;
   }
 
   /** Ends the connection. `flush` writes what `transmit` still gives before the FIN; `abort` resets. */
@@ -122,18 +152,6 @@ export class Connection {
   drop(): void {
     this.#closed = true;
     this.#socket.destroy();
-  }
-
-  #write(buffers: readonly Uint8Array[]): number {
-    const [only] = buffers;
-    if (only === undefined || buffers.length > 1 || only.length > DIRECT_OCTETS) {
-      return this.#writeStream(buffers);
-    }
-    // A lone change goes to all peers: past the stream, which costs more than the system call.
-    const sent = this.isWriting ? 0 : sendNow(this.#socket, only);
-    if (sent < only.length) return sent + this.#writeStream([only.subarray(sent)]);
-    this.#handlers.taken(this);
-    return sent;
   }
 
   #writeStream(buffers: readonly Uint8Array[]): number {

@@ -60,8 +60,28 @@ type Libc = {
     program: { readonly len: number; readonly filter: Uint8Array },
     length: number,
   ) => number;
+  readonly ioUringSetup: (entries: number, parameters: Uint32Array) => number;
+  readonly ioUringEnter: (
+    fd: number,
+    submit: number,
+    wait: number,
+    flags: number,
+    signals: null,
+    signalOctets: number,
+  ) => number;
+  /** mmap(2), as an array buffer over the mapped octets and their address. Never unmapped. */
+  readonly mapMemory: (
+    length: number,
+    protection: number,
+    flags: number,
+    fd: number,
+    offset: number,
+  ) => SharedMemory;
   readonly errno: () => number;
 };
+
+/** Memory that the kernel knows by its address. */
+export type SharedMemory = { readonly memory: ArrayBuffer; readonly address: number };
 
 let loaded: Libc | undefined;
 
@@ -75,6 +95,17 @@ function load(): Libc {
   const koffi = createRequire(import.meta.url)("koffi") as typeof import("koffi");
   const library = koffi.load("libc.so.6");
   const socketFilter = koffi.struct({ len: "uint16", filter: "void*" });
+  const setup = library.func("syscall", "int64", ["int64", "uint", "void*"]);
+  const enter = library.func("syscall", "int64", [
+    "int64",
+    "uint",
+    "uint",
+    "uint",
+    "uint",
+    "void*",
+    "size_t",
+  ]);
+  const map = library.func("void* mmap(void*, size_t, int, int, int, int64)");
   return {
     socket: library.func("int socket(int, int, int)"),
     socketpair: library.func("int socketpair(int, int, int, void*)"),
@@ -96,9 +127,19 @@ function load(): Libc {
       koffi.pointer(socketFilter),
       "uint",
     ]),
+    ioUringSetup: (entries, parameters) => setup(IO_URING_SETUP, entries, parameters),
+    ioUringEnter: (...parameters) => enter(IO_URING_ENTER, ...parameters),
+    mapMemory: (length, protection, flags, fd, offset) => {
+      const pointer = map(null, length, protection, flags, fd, offset);
+      return { memory: koffi.view(pointer, length), address: Number(koffi.address(pointer)) };
+    },
     errno: () => koffi.errno(),
   };
 }
+
+/** The same numbers on every architecture that Linux runs on, alpha aside. */
+const IO_URING_SETUP = 425;
+const IO_URING_ENTER = 426;
 
 /** Throws SystemCallError when a call returned less than zero; else gives its result back. */
 export function check(syscall: string, result: number): number {
@@ -122,6 +163,23 @@ export function duplicateFd(fd: number): number {
 }
 
 const F_DUPFD_CLOEXEC = 1030;
+
+/** Memory of a ring's descriptor, or fresh memory, for as long as the process lives. */
+export function shareMemory(
+  length: number,
+  ring?: { readonly fd: number; readonly offset: number },
+): SharedMemory {
+  const flags = MAP_POPULATE | (ring === undefined ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED);
+  const protection = PROT_READ | PROT_WRITE;
+  return libc().mapMemory(length, protection, flags, ring?.fd ?? -1, ring?.offset ?? 0);
+}
+
+const PROT_READ = 1;
+const PROT_WRITE = 2;
+const MAP_SHARED = 0x01;
+const MAP_PRIVATE = 0x02;
+const MAP_ANONYMOUS = 0x20;
+const MAP_POPULATE = 0x8000;
 
 /** setsockopt(2) with a structure. */
 export function setSocketOption(fd: number, option: SocketOption, value: Uint8Array): void {

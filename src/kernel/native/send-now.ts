@@ -10,8 +10,13 @@ const MSG_DONTWAIT_NOSIGNAL = 0x40 | 0x4000;
  * finds out and reports. Only for a stream that has nothing left to write, or the order would be lost.
  */
 export function sendNow(socket: Socket, bytes: Uint8Array): number {
-  const { _handle: handle } = socket as unknown as { readonly _handle?: { readonly fd?: number } };
-  const fd = handle?.fd;
-  if (fd === undefined || fd < 0) return 0;
+  const fd = openFdOf(socket);
+  if (fd < 0) return 0;
   return Math.max(0, Number(libc().send(fd, bytes, bytes.length, MSG_DONTWAIT_NOSIGNAL)));
+}
+
+/** The file descriptor behind a socket of Node's, -1 when it is closed. */
+export function openFdOf(socket: Socket): number {
+  const { _handle: handle } = socket as unknown as { readonly _handle?: { readonly fd?: number } };
+  return handle?.fd ?? -1;
 }

@@ -10,15 +10,18 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import t, { type Test } from "tap";
 import { IpAddress } from "../../../protocol/types/ip-address.ts";
+import { libc } from "../../../src/kernel/native/libc.ts";
 import {
   isUserInGroup,
   peerCredentials,
   peerIsInGroup,
 } from "../../../src/kernel/native/peer-credentials.ts";
+import { RING_ENTRIES, SendRing } from "../../../src/kernel/native/send-ring.ts";
 import {
   decodeSocketAddress,
   encodeSocketAddress,
 } from "../../../src/kernel/native/socket-address.ts";
+import { openSocketPair } from "../../../src/kernel/native/socket-pair.ts";
 import { MD5_KEY_MAX_OCTETS, md5Signature } from "../../../src/kernel/native/tcp-md5.ts";
 import {
   connectTcp,
@@ -224,3 +227,52 @@ t.test("sysctls are set though their state file is spoilt, or cannot be written"
   t.strictSame(driver.apply(), []);
   t.strictSame(JSON.parse(readFileSync(join(blocked, "sysctls.json"), "utf8")), { forward: "0" });
 });
+
+const ring = SendRing.open();
+const withoutRing = ring === undefined && "skips: io_uring, where the kernel forbids it";
+
+t.test("one call writes to many sockets, in order", { skip: withoutRing }, async (t) => {
+  if (ring === undefined) return;
+  const pairs = Array.from({ length: 50 }, () => openSocketPair());
+  t.teardown(() => {
+    for (const end of pairs.flat()) libc().close(end);
+  });
+  const [first, second, full, closed] = pairs as [Pair, Pair, Pair, Pair];
+  const read = ([, far]: Pair) => {
+    const octets = Buffer.alloc(4096);
+    return octets.toString("latin1", 0, Math.max(0, Number(libc().recv(far, octets, 4096, 0))));
+  };
+  for (let round = 0; round < 5; round++) {
+    const shared = Buffer.from(`to all ${round}`);
+    for (const [near] of pairs) t.ok(ring.add(near, shared));
+    ring.add(first[0], Buffer.from(", and one more"));
+    ring.add(-1, shared);
+    ring.submit();
+    t.same([...ring.results.subarray(0, 52)], [...pairs.map(() => 8), 14, -9]);
+    t.equal(read(first), `to all ${round}, and one more`);
+    for (const pair of pairs.slice(1)) t.equal(read(pair), `to all ${round}`);
+  }
+
+  const large = Buffer.alloc(30_000, "x");
+  let taken = large.length;
+  while (taken > 0) {
+    ring.add(full[0], large);
+    ring.submit();
+    taken = ring.results[0] as number;
+  }
+  t.equal(taken, -11, "a full socket takes nothing, and the call does not wait for it");
+  libc().close(closed[1]);
+  ring.add(closed[0], large);
+  ring.add(second[0], Buffer.from("goes on"));
+  ring.submit();
+  t.same([...ring.results.subarray(0, 2)], [-32, 7], "a failure does not hold up the next send");
+
+  for (let i = 0; i < RING_ENTRIES; i++) t.ok(ring.add(second[0], large.subarray(0, 1)));
+  t.notOk(ring.add(second[0], large.subarray(0, 1)), "the ring is full");
+  ring.submit();
+  t.equal(read(second), `goes on${"x".repeat(RING_ENTRIES)}`);
+  t.ok(ring.add(second[0], Buffer.alloc(60_000)));
+  t.notOk(ring.add(second[0], Buffer.alloc(60_000)), "and so is its memory");
+});
+
+type Pair = [number, number];
