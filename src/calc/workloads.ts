@@ -32,7 +32,8 @@ export type Workloads = {
 
 /**
  * The workloads of this host. An address belongs to one workload of the whole cluster: where several claim it, every host gives
- * it to the same one (the oldest, then the first by name), and the others go on without it. So it is with an interface.
+ * it to the same one (the oldest, then the first by name), and the others go on without it. So it is with an interface. Only an
+ * endpoint with a priority of its own has its address beside an older one on another host: the workload is moving there.
  */
 export function deriveWorkloads({
   derivation,
@@ -58,6 +59,7 @@ export function deriveWorkloads({
       holder: name ? read.at(holders, name) : undefined,
       nodeAt: (address) => read.at(nodesByAddress, address)?.[0]?.name,
       ownerOf: (address) => read.at(owners, address),
+      isHere: (owner) => read.at(here, owner) !== undefined,
       key,
     });
   });
@@ -103,9 +105,10 @@ type Rivals = {
   readonly holder: string | undefined;
   readonly nodeAt: (address: IpAddress) => string | undefined;
   readonly ownerOf: (address: IpAddress) => string | undefined;
+  readonly isHere: (owner: string) => boolean;
 };
 
-function judge(endpoint: Endpoint, { key, holder, nodeAt, ownerOf }: Rivals): Judged {
+function judge(endpoint: Endpoint, { key, holder, nodeAt, ownerOf, isHere }: Rivals): Judged {
   const resource = `WorkloadEndpoint/${key}`;
   const name = endpoint.spec.interfaceName;
   // An endpoint of docker's front door rests without one while its container does not run.
@@ -119,20 +122,23 @@ function judge(endpoint: Endpoint, { key, holder, nodeAt, ownerOf }: Rivals): Ju
     return { problems: [{ resource, message }] };
   }
   const problems: HostStateProblem[] = [];
+  const priority = priorityOf(endpoint, resource);
   const addresses = workloadAddresses(endpoint).filter((address) => {
     const [node, owner] = [nodeAt(address), ownerOf(address)];
     const message =
       node !== undefined
         ? `${address} is the address of node ${node}: not announced`
         : `${address} belongs to WorkloadEndpoint/${owner}, which is older: not announced`;
-    const own = node === undefined && owner === key;
+    // A workload that moves has an endpoint at either place for a while.
+    const moves = priority.priority !== undefined && owner !== undefined && !isHere(owner);
+    const own = node === undefined && (owner === key || moves);
     if (!own) problems.push({ resource, message });
     return own;
   });
   const workload = {
     state: { name: key, interface: name, addresses },
     labels: endpoint.metadata.labels ?? {},
-    ...priorityOf(endpoint, resource),
+    ...priority,
   };
   return { workload, problems };
 }

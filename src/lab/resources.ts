@@ -7,6 +7,7 @@ export type LabResource = {
   readonly name: string;
   readonly namespace?: string;
   readonly labels?: { readonly [label: string]: string };
+  readonly annotations?: { readonly [annotation: string]: string };
   readonly spec: { readonly [field: string]: unknown };
 };
 

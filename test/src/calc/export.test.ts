@@ -160,3 +160,20 @@ t.test("filters come first and end there; hidden pools and strays", async (t) =>
     "a block whose pool is gone is announced, an address that never was in one is not",
   );
 });
+
+t.test("a workload that moves has its address at the new place beside the old one", async (t) => {
+  const ipNetworks = ["10.65.0.1"];
+  const old = workload(
+    "old",
+    { node: "b", ipNetworks },
+    { creationTimestamp: "2020-01-01T00:00:00Z" },
+  );
+  const claims = (annotations: object, ...others: Parameters<typeof hostA>) =>
+    hostA(old, workload("new", { ipNetworks }, { annotations }), ...others).originations;
+  t.match(claims({ "tortie/route-priority": "512" }), [
+    { prefix: "10.65.0.1/32", localPref: 2147483135 },
+  ]);
+  t.strictSame(claims({}), [], "which one has it is not said");
+  const here = workload("here", { ipNetworks }, { creationTimestamp: "2019-01-01T00:00:00Z" });
+  t.match(claims({ "tortie/route-priority": "512" }, here), [{ localPref: 2147482623 }]);
+});
