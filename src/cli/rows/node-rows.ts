@@ -8,7 +8,10 @@ export const NODE_ROWS: readonly Command[] = [
     path: ["status"],
     summary:
       "Health of this host and its cluster: sessions, routes, kernel, datastore, what is wrong",
-    options: [{ flags: "--check", description: "exit with 1 unless all is well" }],
+    options: [
+      { flags: "--check", description: "exit with 1 unless all is well" },
+      { flags: "--legacy", description: "the tables of BGP sessions of 2015" },
+    ],
     datastore: true,
     formats: OUTPUT_FORMATS,
     examples: [

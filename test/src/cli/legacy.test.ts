@@ -1,8 +1,10 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import t, { type Test } from "tap";
 import { IpAddress } from "../../../protocol/types/ip-address.ts";
+import { ApiServer } from "../../../src/api/api-server.ts";
 import { prefixesOfRange } from "../../../src/cli/commands/legacy/address-range.ts";
 import { boxedTable } from "../../../src/cli/commands/legacy/boxed-table.ts";
 import { formatRule, parseRule } from "../../../src/cli/commands/legacy/profile-rule.ts";
@@ -10,8 +12,11 @@ import {
   legacyRules,
   readLegacyRules,
 } from "../../../src/cli/commands/legacy/profile-rule-json.ts";
+import { DirectoryDatastore } from "../../../src/datastore/directory/directory-datastore.ts";
+import { Ipam } from "../../../src/ipam/ipam.ts";
 import { defaultProfile, profileResourceName } from "../../../src/resources/legacy-profile.ts";
 import { validateResource } from "../../../src/resources/validate.ts";
+import { fakeApiSource } from "../../support/fake-api-source.ts";
 import { runCli } from "../../support/run-cli.ts";
 
 /** calicoctl on an empty directory datastore. */
@@ -219,6 +224,158 @@ t.test("config, checks and what is refused", async (t) => {
   t.match(await run("node what"), { code: 2 });
   t.match(await run("ipam info 192.168.0.1"), { code: 0, stdout: /not currently assigned/ });
   t.match(await run("restart-docker-with-alternative-unix-socket"), { code: 0, stdout: /2377/ });
+});
+
+/** A cluster of two hosts in a directory; core-02 has two endpoints. */
+async function twoHosts(t: Test) {
+  const directory = mkdtempSync(join(tmpdir(), "tortie-legacy-"));
+  const datastore = new DirectoryDatastore({ directory });
+  t.teardown(async () => {
+    await datastore.close();
+    rmSync(directory, { recursive: true, force: true });
+  });
+  const apiVersion = "projectcalico.org/v3";
+  const pool = { kind: "IPPool", metadata: { name: "pool" }, spec: { cidr: "192.168.0.0/16" } };
+  const node = (name: string) => ({ kind: "Node", metadata: { name }, spec: {} });
+  const peer = {
+    kind: "BGPPeer",
+    metadata: { name: "tor" },
+    spec: { peerIP: "10.0.0.254", asNumber: 65001, password: "s3cret-of-tor" },
+  };
+  for (const each of [pool, node("core-01"), node("core-02"), peer]) {
+    await datastore.create({ apiVersion, ...each });
+  }
+  const ipam = new Ipam({ datastore });
+  for (const workload of ["web", "db"]) {
+    const handle = `cni.${workload}`;
+    const assigned = await ipam.assign({
+      host: "core-02",
+      handle,
+      attributes: {},
+      intendedUse: "Workload",
+      ipv4Count: 1,
+    });
+    const address = assigned.type === "assigned" ? assigned.assignments[0]?.address : undefined;
+    await datastore.create({
+      apiVersion,
+      kind: "WorkloadEndpoint",
+      metadata: { name: `core--02-cni-${workload}-eth0`, namespace: "default" },
+      spec: {
+        orchestrator: "cni",
+        workload,
+        endpoint: "eth0",
+        node: "core-02",
+        interfaceName: `cali${workload}`,
+        ipNetworks: [`${address}/32`],
+      },
+    });
+  }
+  const env = { TORTIE_DATASTORE_DIR: directory, TORTIE_SOCKET: join(directory, "no.sock") };
+  const run = (line: string) => runCli(line, { env: { ...env, TORTIE_PROGRAM: "calicoctl" } });
+  return { directory, datastore, ipam, run };
+}
+
+t.test("node remove: nothing of a host that is gone is left", async (t) => {
+  const { datastore, ipam, run } = await twoHosts(t);
+  t.match(await run("node remove --hostname=core-02"), {
+    code: 5,
+    stderr: /node core-02 has 2 endpoints[\s\S]*--remove-endpoints/,
+  });
+  t.equal((await ipam.all()).length, 2, "and nothing was done");
+  t.match(await run("node remove --hostname=core-02 --remove-endpoints"), {
+    code: 0,
+    stdout: "Node configuration removed\n",
+  });
+  const left = await datastore.list();
+  t.same(
+    left.resources.map(({ kind, metadata }) => `${kind} ${metadata.name}`).toSorted(),
+    ["BGPPeer tor", "IPPool pool", "Node core-01"],
+    "neither endpoints, addresses, handles, blocks nor their claims",
+  );
+  t.match(await run("node remove --hostname=core-02"), {
+    code: 1,
+    stderr: /there is no node core-02[\s\S]*calicoctl node show/,
+  });
+  t.match(await run("node remove --hostname=core-01"), { code: 0 }, "one without endpoints");
+});
+
+t.test("status --legacy: the tables of 2015", async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), "tortie-legacy-"));
+  const path = join(folder, "api.sock");
+  const source = fakeApiSource();
+  const [mesh, tor] = source.peers();
+  if (mesh === undefined || tor === undefined) throw new Error("two peers");
+  const others = [
+    { ...mesh, name: "Global_10_0_0_9", address: "10.0.0.9", state: "OpenSent" as const },
+    { ...mesh, address: "fd00::2" },
+  ];
+  const withIpv6 = { ...source, peers: () => [mesh, tor, ...others] };
+  let shown: typeof source = source;
+  const api = await ApiServer.start({
+    path,
+    source: { ...source, peers: () => shown.peers() },
+    onError: () => {},
+  });
+  t.teardown(async () => {
+    await api.close();
+    rmSync(folder, { recursive: true, force: true });
+  });
+  const run = (line: string) => runCli(line, { env: { TORTIE_SOCKET: path } });
+  const { code, stdout } = await run("status --legacy");
+  t.equal(code, 0);
+  t.match(stdout, /^calico-node container is running\. Status: Up 5 days\n\nIPv4 BGP status\n\+-/);
+  t.match(
+    stdout,
+    /\| +10\.0\.0\.2 +\| +node-to-node mesh +\| +up +\| +\d\d:48:00 +\| +Established +\|/,
+  );
+  t.match(
+    stdout,
+    /\| +10\.0\.0\.254 +\| +node specific +\| +start +\| +\d\d:48:00 +\| +Active +\|/,
+  );
+  t.match(stdout, /IPv6 BGP status\nNo IPv6 address configured\.\n$/);
+  shown = withIpv6;
+  const both = (await run("status --legacy")).stdout;
+  t.match(both, /\| +10\.0\.0\.9 +\| +global +\| +start +\|/);
+  t.match(both, /IPv6 BGP status\n\+-[\s\S]*\| +fd00::2 +\| +node-to-node mesh +\| +up +\|/);
+  const away = await runCli("status --legacy", { env: { TORTIE_SOCKET: `${path}.none` } });
+  t.equal(away.code, 4, "without a daemon");
+});
+
+t.test("diags: one archive, with what there is and without secrets", async (t) => {
+  const { directory, run } = await twoHosts(t);
+  const logs = join(directory, "logs");
+  mkdirSync(logs);
+  writeFileSync(join(logs, "tortied.log"), "one line\n");
+  const { TMPDIR } = process.env;
+  process.env["TMPDIR"] = directory;
+  t.teardown(() => {
+    if (TMPDIR === undefined) delete process.env["TMPDIR"];
+    else process.env["TMPDIR"] = TMPDIR;
+  });
+  const { code, stdout, stderr } = await run(`diags --log-dir=${logs}`);
+  t.equal(code, 0, stderr);
+  t.match(stderr, /Dumping route\n[\s\S]*Dumping nftables\n/);
+  const archive = /^Diags saved to (.*\.tar\.gz)\n$/.exec(stdout)?.[1] ?? "";
+  t.ok(archive.startsWith(`${directory}/diags-`), archive);
+  const tar = (...words: readonly string[]) => execFileSync("tar", words, { encoding: "utf8" });
+  const names = tar("-tzf", archive)
+    .split("\n")
+    .map((name) => name.replace(/^[^/]*\//, ""));
+  for (const name of ["links", "nftables", "resources.json", "status.json", "logs/tortied.log"]) {
+    t.ok(names.includes(name), name);
+  }
+  const content = (name: string) => tar("-xzOf", archive, "--wildcards", `*/${name}`);
+  t.match(content("links"), /LOOPBACK/, "what programs say");
+  t.match(JSON.parse(content("status.json")), { failed: String }, "no daemon is a finding");
+  const resources = content("resources.json");
+  t.match(resources, /core--02-cni-web-eth0/, "the cluster as it stands");
+  t.match(resources, /<hidden>/);
+  t.notMatch(tar("-xzOf", archive), /s3cret-of-tor/, "no password in any of them");
+  t.same(
+    readdirSync(directory).filter((name) => name.startsWith("tortie-")),
+    [],
+    "what it gathered is gone",
+  );
 });
 
 function formatted(words: string): string {

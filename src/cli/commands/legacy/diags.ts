@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { ApiClient } from "../../../api/client.ts";
+import { formatExactJson } from "../../../lib/exact-json.ts";
 import type { CommandContext } from "../../command.ts";
 import { withDatastore } from "../../datastore.ts";
 import { ExitCode } from "../../exit-code.ts";
@@ -90,10 +91,17 @@ function outputOf(program: string, words: readonly string[]): string {
 /** A part that cannot be had is a finding, not a reason to stop. */
 async function keep(folder: string, file: string, ask: () => Promise<unknown>): Promise<void> {
   const value = await ask().catch((error: Error) => ({ failed: error.message }));
-  const text = JSON.stringify(
-    value,
-    (field, inner) => (SECRET_FIELDS.test(field) ? "<hidden>" : inner),
-    2,
+  // Blocks of IPAM hold integers that JSON.stringify refuses.
+  writeFileSync(join(folder, file), `${formatExactJson(withoutSecrets(value))}\n`);
+}
+
+function withoutSecrets(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutSecrets);
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([field, inner]) => [
+      field,
+      SECRET_FIELDS.test(field) ? "<hidden>" : withoutSecrets(inner),
+    ]),
   );
-  writeFileSync(join(folder, file), `${text}\n`);
 }
