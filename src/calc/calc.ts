@@ -89,18 +89,19 @@ function deriveHostState(cluster: Cluster): Value<HostState> {
       return peering ? { ...state, peeringAddresses: peering.addresses } : state;
     }),
   );
+  const felix = deriveFelixSettings(cluster);
+  const tunnels = deriveTunnels(cluster, felix);
   const originations = deriveOriginations(cluster, {
     workloads: workloads.local,
     blocks,
     pools,
     metric: routeMetric,
+    tunnels,
   });
   const peers = derivePeers(cluster, { workloads: workloads.local, blocks, pools });
   const speaker = deriveSpeaker(cluster, { states, peers: peers.configs, routeMetric });
   const listen = deriveListen(cluster);
-  const felix = deriveFelixSettings(cluster);
   const policy = derivePolicy(cluster, { workloads, felix, peeringAddresses, listen });
-  const tunnels = deriveTunnels(cluster, felix);
   const nat = deriveNat(cluster, { workloads: workloads.local, felix, tunnels });
   const problems = deriveProblems(cluster, [
     ...workloads.problems,

@@ -12,6 +12,7 @@ import type { Table, Value } from "./derive/derivation.ts";
 import type { HostState, HostStateProblem } from "./host-state.ts";
 import { aggregateOf, isAggregate } from "./own-blocks.ts";
 import type { Pool } from "./pools.ts";
+import type { HostTunnels } from "./tunnel-state.ts";
 import type { LocalWorkload } from "./workloads.ts";
 
 export type Originations = {
@@ -25,15 +26,17 @@ export type OriginationInputs = {
   readonly blocks: Value<readonly Prefix[]>;
   readonly pools: Value<readonly Pool[]>;
   readonly metric: Value<HostState["routeMetric"]>;
+  readonly tunnels: Value<HostTunnels>;
 };
 
 /**
  * What this host announces of its own: its blocks, and those workloads' addresses for which no block of this host speaks
- * (borrowed from another host's block, or from none), or whose priority is above the usual (a workload that moves).
+ * (borrowed from another host's block, or from none), or whose priority is above the usual (a workload that moves). The addresses of
+ * tunnel devices are announced as those of workloads are.
  */
 export function deriveOriginations(
   { derivation }: Cluster,
-  { workloads, blocks, pools, metric }: OriginationInputs,
+  { workloads, blocks, pools, metric, tunnels }: OriginationInputs,
 ): Originations {
   const announced = derivation.table("announced addresses", workloads, (workload, _key, read) => {
     const own = read.value(blocks);
@@ -57,6 +60,7 @@ export function deriveOriginations(
           localPref: localPrefOf(normalOf(prefixAddress(prefix), normal)),
         })),
         ...read.value(ofWorkloads).flatMap(({ originations }) => originations),
+        ...tunnelOriginations(read.value(tunnels), { own, normal }),
       ];
     }),
     problems: [announced],
@@ -79,6 +83,19 @@ function originationsOf(
   if (aggregateOf(own, prefix) !== undefined && !elevated) return [];
   const localPref = localPrefOf(elevated ? priority : usual);
   return [{ prefix, kind: "workload", interface: state.interface, localPref }];
+}
+
+/** Hosts speak to workloads elsewhere from the address of their device: an answer must find its way back. */
+function tunnelOriginations(
+  { devices }: HostTunnels,
+  { own, normal }: Surroundings,
+): readonly Origination[] {
+  return devices.flatMap(({ name, address }) => {
+    const prefix = address && hostPrefix(address);
+    if (prefix === undefined || aggregateOf(own, prefix) !== undefined) return [];
+    const localPref = localPrefOf(normalOf(address, normal));
+    return [{ prefix, kind: "prefix" as const, interface: name, localPref }];
+  });
 }
 
 function normalOf(address: IpAddress, { ipv4, ipv6 }: HostState["routeMetric"]): number {

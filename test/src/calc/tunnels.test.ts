@@ -1,7 +1,7 @@
 import t from "tap";
 import { vtepMacAddress } from "../../../src/calc/vtep-mac.ts";
 import type { AnyResource } from "../../../src/resources/schemas.ts";
-import { pool, resource, stateOf } from "./calc-support.ts";
+import { affinity, pool, resource, stateOf } from "./calc-support.ts";
 
 /** A node with both families, and the addresses that its tunnel devices have. */
 function tunnelNode(name: string, number: number, ends: object = {}, ipip = {}) {
@@ -103,3 +103,19 @@ t.test("MAC addresses as Calico derives them from names", async (t) => {
   t.equal(vtepMacAddress("node-1", 6), "66:24:ac:63:df:6c");
   t.equal(vtepMacAddress("node-1", 4), "66:b3:68:28:39:8e");
 });
+
+t.test(
+  "the address of a device is announced where no block of this host speaks for it",
+  async (t) => {
+    const address = { ipv4IPIPTunnelAddr: "192.168.9.1" };
+    const told = (pool: AnyResource, ...resources: readonly AnyResource[]) =>
+      stateOf("self", tunnelNode("self", 1, {}, address), pool, ...resources).originations;
+    const tunnelled = pool("p", "192.168.0.0/16", { ipipMode: "Always" });
+    t.strictSame(told(tunnelled), [
+      { prefix: "192.168.9.1/32", kind: "prefix", interface: "tunl0", localPref: 2147482623 },
+    ]);
+    t.match(told(tunnelled, affinity("self", "192.168.9.0/26")), [{ kind: "block" }]);
+    t.equal(told(tunnelled, affinity("other", "192.168.9.0/26")).length, 1, "of another host");
+    t.strictSame(told(pool("p", "192.168.0.0/16", {})), [], "no device, no address");
+  },
+);
