@@ -3,7 +3,7 @@
  * kernel had before us, tens or hundreds of them; the table of learned routes never comes here.
  */
 export class LongestMatchTrie<Value> {
-  readonly #root: TrieNode<Value> = {};
+  readonly #root: TrieNode<Value> = newNode();
   #size = 0;
 
   get size(): number {
@@ -20,7 +20,7 @@ export class LongestMatchTrie<Value> {
   set(address: Uint8Array, length: number, value: Value): void {
     let node = this.#root;
     for (let i = 0; i < length; i++) {
-      const next: TrieNode<Value> = child(node, bit(address, i)) ?? {};
+      const next: TrieNode<Value> = child(node, bit(address, i)) ?? newNode();
       if (bit(address, i) === 1) node.one = next;
       else node.zero = next;
       node = next;
@@ -38,13 +38,13 @@ export class LongestMatchTrie<Value> {
     }
     const last = path[length] as TrieNode<Value>;
     if (last.value === undefined) return;
-    delete last.value;
+    last.value = undefined;
     this.#size--;
     // Branches that lead nowhere are cut, or a table that comes and goes would grow for ever.
     for (let i = length; i > 0 && isEmpty(path[i] as TrieNode<Value>); i--) {
       const parent = path[i - 1] as TrieNode<Value>;
-      if (bit(address, i - 1) === 1) delete parent.one;
-      else delete parent.zero;
+      if (bit(address, i - 1) === 1) parent.one = undefined;
+      else parent.zero = undefined;
     }
   }
 
@@ -60,7 +60,16 @@ export class LongestMatchTrie<Value> {
   }
 }
 
-type TrieNode<Value> = { zero?: TrieNode<Value>; one?: TrieNode<Value>; value?: Value };
+type TrieNode<Value> = {
+  zero: TrieNode<Value> | undefined;
+  one: TrieNode<Value> | undefined;
+  value: Value | undefined;
+};
+
+/** All nodes have one shape: thousands of next hops are looked up here during a full feed. */
+function newNode<Value>(): TrieNode<Value> {
+  return { zero: undefined, one: undefined, value: undefined };
+}
 
 function bit(address: Uint8Array, index: number): number {
   return ((address[index >> 3] as number) >> (7 - (index & 7))) & 1;

@@ -1,43 +1,44 @@
 /*
  * The kernel worker's part of the rehearsal (src/bgp/rehearsal.ts says why): a second route driver, whose socket reaches
- * no kernel and takes everything for done, gets batches of best routes, new meanings of next hops, and withdrawals.
+ * no kernel, gets batches of best routes, new meanings of next hops, and withdrawals. V8 compiles for the shapes of objects
+ * that it has seen, and does it again when others come: so all is of the classes that the real one is made of, and batches
+ * are cloned, as those are that come from another thread.
  */
 import type { BestRouteBatch } from "../../protocol/rib/best-route-batch.ts";
 import { type Family, IPV4_UNICAST, IPV6_UNICAST } from "../../protocol/types/family.ts";
 import { IpAddress } from "../../protocol/types/ip-address.ts";
 import { Prefix } from "../../protocol/types/prefix.ts";
+import { LinkTable } from "../kernel/link-table.ts";
+import { NetlinkSocket } from "../kernel/netlink/netlink-socket.ts";
 import { RouteDriver } from "../kernel/route-driver.ts";
-import type { RouteSocket } from "../kernel/routes/route-socket.ts";
 import { BestRoutes } from "./best-routes.ts";
 import { NextHopResolver } from "./next-hop-resolver.ts";
+import { RehearsedKernel } from "./rehearsed-kernel.ts";
+import { Tunnels } from "./tunnels.ts";
 
-const ACTS = 4;
+const ACTS = 3;
 const BATCHES_PER_ACT = 10;
 const BATCH_ROUTES = 500;
 const NEXT_HOPS = 40;
 const LONE_CHANGES = 100;
 const SLICE_ROUTES = 200;
 const INTERFACE = 1;
+const PENDING_SAMPLE = 20;
 
 /** Best routes on their way to a kernel that is not there. */
 export class RouteRehearsal {
+  readonly #kernel = new RehearsedKernel();
   readonly #driver: RouteDriver;
   readonly #resolver = new NextHopResolver();
   readonly #bestRoutes: BestRoutes;
   readonly #steps: Iterator<undefined>;
-  #messages = 0;
   #generation = 0;
 
   constructor() {
-    const socket: RouteSocket = {
-      reserveSequence: () => 1,
-      sendBatch: ({ count }) => {
-        this.#messages += count;
-      },
-      dump: () => {},
-    };
+    const socket = new NetlinkSocket(this.#kernel);
     this.#driver = new RouteDriver({ socket, protocol: 1, table: 1 });
-    this.#bestRoutes = new BestRoutes(this.#driver, this.#resolver);
+    const tunnels = new Tunnels({ socket, links: new LinkTable() });
+    this.#bestRoutes = new BestRoutes(this.#driver, this.#resolver, tunnels);
     this.#steps = this.#play();
   }
 
@@ -48,11 +49,11 @@ export class RouteRehearsal {
 
   /** How many messages a kernel would have got so far. */
   get messages(): number {
-    return this.#messages;
+    return this.#kernel.messages;
   }
 
   *#play(): Generator<undefined> {
-    this.#resolver.setLinks([{ index: INTERFACE, name: "rehearsal", up: true, carrier: true }]);
+    this.#setCarrier(true);
     const leg = { gateway: undefined, interfaceIndex: INTERFACE, onLink: false };
     const connected = { table: "main", metric: 0, type: "unicast", legs: [leg] } as const;
     this.#resolver.addRoute({ ...connected, prefix: Prefix("198.51.100.0/24") });
@@ -65,6 +66,12 @@ export class RouteRehearsal {
         }
         for (let number = 0; number < LONE_CHANGES; number++) {
           yield* this.#give(this.#batch(family, number, 1));
+        }
+        // All routes go, and come back.
+        for (const carrier of [false, true]) {
+          this.#setCarrier(carrier);
+          this.#bestRoutes.nextHopsChanged(this.#resolver.refresh(() => true));
+          yield* this.#apply();
         }
         for (let number = 0; number < BATCHES_PER_ACT; number++) {
           const batch = this.#batch(family, number, BATCH_ROUTES);
@@ -79,9 +86,19 @@ export class RouteRehearsal {
     for (const { nextHops } of batch.newNextHopSets) {
       for (const nextHop of nextHops) this.#resolver.resolution(nextHop);
     }
-    this.#bestRoutes.handle(batch, { metric: 0 });
+    this.#bestRoutes.handle(structuredClone(batch), { metric: 0 });
+    yield* this.#apply();
+  }
+
+  *#apply(): Generator<undefined> {
     do yield undefined;
     while (this.#driver.apply({ maxRoutes: SLICE_ROUTES }).remaining > 0);
+    this.#resolver.uplinks();
+    this.#driver.status({ pendingLimit: PENDING_SAMPLE });
+  }
+
+  #setCarrier(carrier: boolean): void {
+    this.#resolver.setLinks([{ index: INTERFACE, name: "rehearsal", up: true, carrier }]);
   }
 
   #batch(family: Family, number: number, count: number): BestRouteBatch {

@@ -3,26 +3,19 @@
  * returns, so that there is nothing to wait for. A batch may block for tens of milliseconds (the kernel resizes its
  * trie): use this in a worker thread.
  */
-import {
-  check,
-  errnoName,
-  libc,
-  SOCKET_OPTION,
-  SystemCallError,
-  setSocketOptionInt,
-} from "../native/libc.ts";
+import { errnoName, SystemCallError } from "../native/libc.ts";
 import type { KernelObject } from "./kernel-event.ts";
 import { readKernelObject } from "./kernel-message.ts";
+import { type NetlinkChannel, openChannel } from "./netlink-channel.ts";
 import { FLAG, MESSAGE } from "./netlink-constants.ts";
 import { extendedAck, NetlinkError, type NetlinkFault, readNetlinkError } from "./netlink-error.ts";
-import { NETLINK_PROTOCOL, type NetlinkProtocol, openNetlink } from "./netlink-fd.ts";
+import { NETLINK_PROTOCOL, type NetlinkProtocol } from "./netlink-fd.ts";
 import { type NetlinkMessage, readMessages } from "./netlink-reader.ts";
 import { NetlinkWriter } from "./netlink-writer.ts";
 
 /** A dump that other writers keep changing is given up after so many tries, and taken as it is. */
 const DUMP_TRIES = 5;
 
-const RECEIVE_BUFFER_OCTETS = 8 << 20;
 /** What every kernel grants without being asked. */
 const SEND_BUFFER_OCTETS = 100_000;
 /** The kernel fills at most 32 KiB for a reader whose buffer holds that much. */
@@ -58,23 +51,20 @@ export class NetlinkOverrunError extends Error {
 export class NetlinkSocket {
   /** Names this socket in the notifications that its requests cause. */
   readonly portId: number;
-  readonly #fd: number;
+  readonly #channel: NetlinkChannel;
   readonly #writer = new NetlinkWriter();
   readonly #datagram = Buffer.alloc(DATAGRAM_OCTETS);
   #sequence = 0;
   #sendBufferOctets = SEND_BUFFER_OCTETS;
 
-  constructor(protocol: NetlinkProtocol = NETLINK_PROTOCOL.route) {
-    const { fd, portId } = openNetlink({ protocol, receiveBufferOctets: RECEIVE_BUFFER_OCTETS });
-    this.#fd = fd;
-    this.portId = portId;
-    setSocketOptionInt(fd, SOCKET_OPTION.netlinkCapAck, 1);
-    setSocketOptionInt(fd, SOCKET_OPTION.netlinkExtAck, 1);
-    setSocketOptionInt(fd, SOCKET_OPTION.netlinkStrictCheck, 1);
+  /** To the kernel of this namespace, or over a channel that somebody has opened. */
+  constructor(to: NetlinkProtocol | NetlinkChannel = NETLINK_PROTOCOL.route) {
+    this.#channel = typeof to === "number" ? openChannel(to) : to;
+    this.portId = this.#channel.portId;
   }
 
   close(): void {
-    libc().close(this.#fd);
+    this.#channel.close();
   }
 
   /** One request. Throws NetlinkError with `what` in front when the kernel refuses. */
@@ -117,9 +107,7 @@ export class NetlinkSocket {
     readonly count: number;
     readonly onFault: (index: number, fault: NetlinkFault) => void;
   }): void {
-    const sent = Number(libc().send(this.#fd, batch.bytes, batch.octets, 0));
-    check("send", sent);
-    if (sent !== batch.octets) throw new Error(`netlink took ${sent} of ${batch.octets} octets`);
+    this.#transfer(batch.bytes, batch.octets);
     this.#receiveUntil(batch.firstSequence + batch.count - 1, (message) => {
       const index = message.sequence - batch.firstSequence;
       if (message.type !== MESSAGE.error || index < 0) return;
@@ -138,7 +126,7 @@ export class NetlinkSocket {
   }): void {
     const { bytes, onAnswer } = batch;
     this.#reserveSendBuffer(bytes.length);
-    check("send", Number(libc().send(this.#fd, bytes, bytes.length, 0)));
+    this.#transfer(bytes, bytes.length);
     for (let datagram = this.#poll(); datagram !== undefined; datagram = this.#poll()) {
       for (const message of readMessages(datagram)) onAnswer(message);
     }
@@ -204,8 +192,14 @@ export class NetlinkSocket {
     request.write(this.#writer);
     this.#writer.end();
     const { bytes } = this.#writer;
-    check("send", Number(libc().send(this.#fd, bytes, bytes.length, 0)));
+    this.#transfer(bytes, bytes.length);
     return sequence;
+  }
+
+  #transfer(bytes: Uint8Array, octets: number): void {
+    const sent = this.#channel.send(bytes, octets);
+    if (sent < 0) throw new SystemCallError("send", -sent);
+    if (sent !== octets) throw new Error(`netlink took ${sent} of ${octets} octets`);
   }
 
   #receiveUntil(sequence: number, visit: (message: NetlinkMessage) => void): void {
@@ -220,7 +214,7 @@ export class NetlinkSocket {
   /** A netlink message must fit into the send buffer as a whole. */
   #reserveSendBuffer(octets: number): void {
     if (octets <= this.#sendBufferOctets) return;
-    setSocketOptionInt(this.#fd, SOCKET_OPTION.sendBufferForce, 2 * octets);
+    this.#channel.reserveSendBuffer(2 * octets);
     this.#sendBufferOctets = 2 * octets;
   }
 
@@ -234,12 +228,9 @@ export class NetlinkSocket {
   }
 
   #receive(): Buffer {
-    const octets = Number(libc().recv(this.#fd, this.#datagram, DATAGRAM_OCTETS, 0));
-    if (octets < 0) {
-      const errno = libc().errno();
-      if (errno === ENOBUFS) throw new NetlinkOverrunError();
-      throw new SystemCallError("recv", errno);
-    }
+    const octets = this.#channel.receive(this.#datagram);
+    if (octets === -ENOBUFS) throw new NetlinkOverrunError();
+    if (octets < 0) throw new SystemCallError("recv", -octets);
     return this.#datagram.subarray(0, octets);
   }
 }
