@@ -111,6 +111,8 @@ export const agentConfigSchema = z
     listen: listen.optional(),
     /** When most of the cluster vanishes from the datastore, take that for meant after this time. Unset: when a person says so. */
     confirmLossAfterSeconds: z.int().min(60).max(604_800).optional(),
+    /** Whether a young daemon compiles in its spare time what it will need (docs/adr/0015). */
+    rehearsal: z.boolean().default(true),
     /** Without it docker is none of this daemon's business. */
     docker: docker.optional(),
   })

@@ -254,16 +254,14 @@ export class Agent {
   }
 
   #makeKernel(): KernelLink {
-    const { networkNamespace, routeProtocol, routeTable, stateDirectory } = this.config;
+    const { networkNamespace, routeProtocol, routeTable: table, stateDirectory } = this.config;
     this.#kernelTimer = setTimeout(() => {
       this.log.log("error", "kernel.silent", { seconds: KERNEL_MILLISECONDS / 1000 });
       this.#onKernelReady({ preserved: [] });
     }, KERNEL_MILLISECONDS);
     return new KernelLink({
       worker: {
-        routeProtocol,
-        table: routeTable,
-        stateDirectory,
+        ...{ routeProtocol, table, stateDirectory, rehearsal: this.config.rehearsal },
         ...(networkNamespace !== undefined && { networkNamespace }),
       },
       log: this.log,

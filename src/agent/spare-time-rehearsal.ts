@@ -3,6 +3,7 @@ import type { Agent } from "./agent.ts";
 
 /** Nothing is rehearsed in a turn's company: sessions and routes come first. Ends with the signal. */
 export function rehearseInSpareTime(agent: Agent, signal: AbortSignal): void {
+  if (!agent.config.rehearsal) return;
   let turns = -1;
   const isBusy = () => {
     const before = turns;

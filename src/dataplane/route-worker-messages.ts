@@ -28,6 +28,8 @@ export type RouteWorkerOptions = {
   readonly networkNamespace?: string;
   readonly routeProtocol: number;
   readonly table: number;
+  /** Whether spare time is spent on compiling what will be needed. */
+  readonly rehearsal: boolean;
   /** Where old sysctl values are kept for cleanup. */
   readonly stateDirectory: string;
 };

@@ -21,7 +21,7 @@ port.on("message", (message: ToRouteWorker) => {
     if (message.type === "bestRoutes") send({ type: "bestRoutesTaken" });
   } else if (message.type === "start") {
     dataplane = new Dataplane(message.options, send);
-    rehearse(dataplane);
+    if (message.options.rehearsal) rehearse(dataplane);
   } else throw new Error(`the first message must be "start", not "${message.type}"`);
 });
 

@@ -44,6 +44,8 @@ const ALIAS = "tortie tunnel";
  * The device that the kernel makes by itself in every namespace once it knows IP-in-IP: it can neither be made nor removed.
  */
 const FALLBACK_DEVICE = "tunl0";
+/** With which it is born: Ethernet's less an IPv4 header. */
+const FALLBACK_MTU = 1480;
 
 /**
  * Keeps tunnel devices, their addresses, neighbours and forwarding entries as desired. Everything on a device of ours is
@@ -206,7 +208,7 @@ export class TunnelDriver {
     for (const address of listAddresses(this.#socket)) {
       if (address.interfaceIndex === link.index) deleteAddress(this.#socket, address);
     }
-    changeLink(this.#socket, link.index, { up: false, alias: "" });
+    changeLink(this.#socket, link.index, { up: false, mtu: FALLBACK_MTU, alias: "" });
   }
 
   #attempt(pending: PendingChange[], what: string, act: () => void): void {

@@ -66,6 +66,8 @@ export class Tortied {
       apiSocket: this.socket,
       stateDirectory: `${folder}/state`,
       logLevel,
+      // A lab is many daemons on few processors, and none of them takes a full table.
+      rehearsal: false,
     };
     writeFileSync(this.#configFile, stringify(config));
     // The demo's reads work without root, as they do on a host.

@@ -47,6 +47,7 @@ export class DataplaneHost {
         routeProtocol: TORTIE_ROUTE_PROTOCOL,
         table: 254,
         stateDirectory: `${lab.nodeFolder(node)}/state`,
+        rehearsal: false,
       },
       onMessage: (message) => this.#take(message),
       onCrash: (crash) => {

@@ -21,6 +21,7 @@ t.test("defaults stand in one place", (t) => {
       logLevel: "info",
       routeTable: 254,
       routeProtocol: 116,
+      rehearsal: true,
     },
   });
   t.end();
