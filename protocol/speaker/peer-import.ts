@@ -53,7 +53,9 @@ export class PeerImport {
   /** Judges the set that several prefixes share: its id, perhaps as amended, or the verdict that refuses them all. */
   judgeSet(receivedSet: number): Verdict {
     const checks = this.#checks;
-    checks.read(this.#table.octets(receivedSet), this.#rules);
+    const table = this.#table;
+    const start = table.start(receivedSet);
+    checks.read(table.buffer(receivedSet), start, table.end(receivedSet), this.#rules);
     if (checks.reason !== 0) return -checks.reason;
     return this.#amend(receivedSet, checks);
   }

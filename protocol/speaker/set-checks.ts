@@ -44,20 +44,23 @@ export class SetChecks {
   #ownAsns = 0;
   #firstAsn = 0;
 
-  /** Reads a canonical set and fills the fields. The strongest reason is the one that the RFC text names first. */
-  read(octets: Uint8Array, rules: SetRules): void {
+  /**
+   * Reads the canonical set in octets[start, end) and fills the fields. The strongest reason is the one that the RFC text
+   * names first.
+   */
+  read(octets: Uint8Array, start: number, end: number, rules: SetRules): void {
     this.reason = 0;
     this.onlyToCustomer = undefined;
     this.gracefulShutdown = false;
     this.#ownAsns = 0;
     this.#firstAsn = 0;
-    this.#walk(octets, rules);
-    this.#judge(octets, rules);
+    this.#walk(octets, start, end, rules);
+    this.#judge(octets, start, rules);
   }
 
-  #walk(octets: Uint8Array, rules: SetRules): void {
-    let at = 1 + (octets[0] as number);
-    while (at < octets.length) {
+  #walk(octets: Uint8Array, start: number, end: number, rules: SetRules): void {
+    let at = start + 1 + (octets[start] as number);
+    while (at < end) {
       const code = octets[at + 1] as number;
       const extended = ((octets[at] as number) & EXTENDED_LENGTH) !== 0;
       const length = extended
@@ -108,7 +111,7 @@ export class SetChecks {
     }
   }
 
-  #judge(octets: Uint8Array, rules: SetRules): void {
+  #judge(octets: Uint8Array, start: number, rules: SetRules): void {
     if (this.reason !== 0) return;
     // RFC 4271 §9.1.2: a route through our own AS is a loop.
     if (this.#ownAsns > rules.allowOwnAsn) this.reason = INELIGIBLE.ownAsnLoop;
@@ -116,7 +119,7 @@ export class SetChecks {
     else if (rules.ebgp && rules.enforceFirstAsn && this.#firstAsn !== rules.peerAsn) {
       this.reason = INELIGIBLE.firstAsnWrong;
     } else if (this.#isLeak(rules)) this.reason = INELIGIBLE.routeLeak;
-    else this.reason = this.#nextHopReason(octets, rules);
+    else this.reason = this.#nextHopReason(octets, start, rules);
   }
 
   /** RFC 9234 §5: what customers and peers send must not have come from their providers or peers. */
@@ -126,11 +129,11 @@ export class SetChecks {
     return role === "peer" && this.onlyToCustomer !== peerAsn;
   }
 
-  #nextHopReason(octets: Uint8Array, rules: SetRules): number {
-    const length = octets[0] as number;
+  #nextHopReason(octets: Uint8Array, start: number, rules: SetRules): number {
+    const length = octets[start] as number;
     if (length === 0) return INELIGIBLE.invalidNextHop;
     const words = length === 4 ? 1 : 4;
-    for (let i = 0; i < words; i++) this.#nextHop[i] = readWord(octets, 1 + 4 * i);
+    for (let i = 0; i < words; i++) this.#nextHop[i] = readWord(octets, start + 1 + 4 * i);
     // RFC 4271 §5.1.3: a route through ourselves leads nowhere; this is how an echo of our own routes looks.
     if (rules.scope.own.hasWords(this.#nextHop, words === 1 ? 32 : 128)) {
       return INELIGIBLE.ownNextHop;

@@ -56,8 +56,8 @@ export class UpdateReader {
       if (rib === undefined) continue;
       if (cursor.section !== section) {
         section = cursor.section;
-        const octets = cursor.attributeSet(cursor.family);
-        receivedSet = this.#table.intern(octets, 0, octets.length);
+        const start = cursor.attributeSetStart(cursor.family);
+        receivedSet = this.#table.intern(cursor.setOctets, start, cursor.setEnd);
         judgedSet = target.imports.judgeSet(receivedSet);
       }
       const words = this.#load();

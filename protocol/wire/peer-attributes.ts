@@ -16,33 +16,34 @@ export function peerAttributesCapacity(setOctets: number): number {
 /** Writes them at 0 and returns where they end; `nextHop` says whether the set's IPv4 next hop goes into NEXT_HOP. */
 export function writePeerAttributes(
   out: Uint8Array,
-  set: Uint8Array,
+  span: { readonly octets: Uint8Array; readonly start: number; readonly end: number },
   options: { readonly nextHop: boolean; readonly fourOctetAsn: boolean },
 ): number {
-  const start = 1 + (set[0] as number);
-  const middle = firstAfter(set, start, AttributeCode.nextHop);
+  const { octets: set, end } = span;
+  const start = span.start + 1 + (set[span.start] as number);
+  const middle = firstAfter(set, start, end, AttributeCode.nextHop);
   let to = options.fourOctetAsn
     ? copy(out, 0, set, start, middle)
     : copyNarrow(out, 0, set, start, middle);
-  if (options.nextHop) to = putNextHop(out, to, set);
-  if (options.fourOctetAsn) return copy(out, to, set, middle, set.length);
-  const late = firstAfter(set, middle, AttributeCode.as4Aggregator);
+  if (options.nextHop) to = putNextHop(out, to, set, span.start);
+  if (options.fourOctetAsn) return copy(out, to, set, middle, end);
+  const late = firstAfter(set, middle, end, AttributeCode.as4Aggregator);
   to = copyNarrow(out, to, set, middle, late);
   to = putAs4Attributes(out, to, set, start, late);
-  return copy(out, to, set, late, set.length);
+  return copy(out, to, set, late, end);
 }
 
-function putNextHop(out: Uint8Array, at: number, set: Uint8Array): number {
+function putNextHop(out: Uint8Array, at: number, set: Uint8Array, start: number): number {
   out[at] = 0x40;
   out[at + 1] = AttributeCode.nextHop;
   out[at + 2] = 4;
-  return copy(out, at + 3, set, 1, 5);
+  return copy(out, at + 3, set, start + 1, start + 5);
 }
 
 /** Where the first attribute with a greater type code begins. */
-function firstAfter(set: Uint8Array, start: number, code: number): number {
+function firstAfter(set: Uint8Array, start: number, end: number, code: number): number {
   let at = start;
-  while (at < set.length && (set[at + 1] as number) <= code) at = valueEndAt(set, at);
+  while (at < end && (set[at + 1] as number) <= code) at = valueEndAt(set, at);
   return at;
 }
 

@@ -97,9 +97,22 @@ export class UpdateCursor {
 
   /** The canonical octets (see attribute-set.ts) as a view that is valid until the next `attributeSet` or `open`. */
   attributeSet(family: Family): Uint8Array {
-    if (this.#setEnd === 0) this.#writeAttributes();
-    const start = this.#writeNextHop(family);
+    const start = this.attributeSetStart(family);
     return this.#set.subarray(start, this.#setEnd);
+  }
+
+  /** The same without a view: where the set begins in `setOctets`; it ends at `setEnd`. */
+  attributeSetStart(family: Family): number {
+    if (this.#setEnd === 0) this.#writeAttributes();
+    return this.#writeNextHop(family);
+  }
+
+  get setOctets(): Uint8Array {
+    return this.#set;
+  }
+
+  get setEnd(): number {
+    return this.#setEnd;
   }
 
   #useContext(context: WireContext): void {

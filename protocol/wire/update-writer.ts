@@ -74,17 +74,23 @@ export class UpdateWriter {
    * Throws RangeError when the next hop does not suit the family (IPv6 for IPv4 needs RFC 8950 in the context).
    */
   announce(canonicalSet: Uint8Array, family: Family): boolean {
+    return this.announceSpan(canonicalSet, 0, canonicalSet.length, family);
+  }
+
+  /** The same for a set that stands in octets[setStart, setEnd), without a view. */
+  announceSpan(octets: Uint8Array, setStart: number, setEnd: number, family: Family): boolean {
     this.#close();
-    const nextHopOctets = canonicalSet[0] as number;
+    const nextHopOctets = octets[setStart] as number;
     const classic = family === IPV4_UNICAST && nextHopOctets === 4;
     if (!classic) this.#requireMpNextHop(nextHopOctets, family);
     this.#choose(classic ? "nlri" : "mpReach", family);
-    copy(this.#nextHop, 0, canonicalSet, 0, 1 + nextHopOctets);
-    const capacity = peerAttributesCapacity(canonicalSet.length);
+    copy(this.#nextHop, 0, octets, setStart, setStart + 1 + nextHopOctets);
+    const capacity = peerAttributesCapacity(setEnd - setStart);
     if (capacity > this.#attributes.length) this.#attributes = new Uint8Array(capacity);
     const { fourOctetAsn } = this.#context;
+    const set = { octets, start: setStart, end: setEnd };
     const options = { nextHop: classic, fourOctetAsn };
-    this.#attributesLength = writePeerAttributes(this.#attributes, canonicalSet, options);
+    this.#attributesLength = writePeerAttributes(this.#attributes, set, options);
     const fits = this.#fixedOctets() + this.#longestPrefix() <= this.#maxMessage;
     if (!fits) this.#field = "none";
     return fits;

@@ -29,8 +29,8 @@ export type Run = {
 
 /** Rows of a batch in the order of their messages, each with the peer it was sent from before, or NOBODY. */
 export type BatchRecord = {
-  readonly rows: readonly number[];
-  readonly previous: readonly number[];
+  readonly rows: Int32Array;
+  readonly previous: Int32Array;
 };
 
 export class BatchEncoder {
@@ -42,8 +42,10 @@ export class BatchEncoder {
   /** Where the writer's view of the buffer begins, and where the run at hand does. */
   #base = 0;
   #runStart = 0;
-  #rows: number[] = [];
-  #previous: number[] = [];
+  /** Room for a record, which is copied out of it: arrays that grow would be made for each batch. */
+  #rows = new Int32Array(0);
+  #previous = new Int32Array(0);
+  #count = 0;
   #from = 0;
   #runs: Run[] = [];
 
@@ -59,8 +61,8 @@ export class BatchEncoder {
 
   /** Sets that do not fit a message of the session never come here (group-exporter.ts). */
   encode(batch: OutgoingBatch): { readonly runs: readonly Run[]; readonly record: BatchRecord } {
-    this.#rows = [];
-    this.#previous = [];
+    this.#reserve(batch.size());
+    this.#count = 0;
     this.#from = 0;
     this.#runs = [];
     this.#open();
@@ -71,13 +73,23 @@ export class BatchEncoder {
       }
       this.#cut(changes.audience);
     }
-    return { runs: this.#runs, record: { rows: this.#rows, previous: this.#previous } };
+    const rows = this.#rows.slice(0, this.#count);
+    const previous = this.#previous.slice(0, this.#count);
+    return { runs: this.#runs, record: { rows, previous } };
+  }
+
+  #reserve(entries: number): void {
+    if (entries <= this.#rows.length) return;
+    this.#rows = new Int32Array(2 * entries);
+    this.#previous = new Int32Array(2 * entries);
   }
 
   #writeAnnounced(batch: OutgoingBatch, changes: AudienceChanges, place: number): void {
     const head = changes.heads[place] as number;
-    const octets = this.#sets.octets(changes.sets[place] as number);
-    if (!this.#writer.announce(octets, this.#locRib.family)) {
+    const sets = this.#sets;
+    const set = changes.sets[place] as number;
+    const start = sets.start(set);
+    if (!this.#writer.announceSpan(sets.buffer(set), start, sets.end(set), this.#locRib.family)) {
       throw new Error("an attribute set that fits no message was to be told");
     }
     for (let entry = head; entry !== 0; entry = batch.next(entry)) {
@@ -118,8 +130,9 @@ export class BatchEncoder {
   }
 
   #note(row: number, previous: number): void {
-    this.#rows.push(row);
-    this.#previous.push(previous);
+    this.#rows[this.#count] = row;
+    this.#previous[this.#count] = previous;
+    this.#count++;
   }
 
   #open(): void {
@@ -142,10 +155,10 @@ export class BatchEncoder {
       end,
       audience,
       from: this.#from,
-      to: this.#rows.length,
+      to: this.#count,
     });
     this.#runStart = end;
-    this.#from = this.#rows.length;
+    this.#from = this.#count;
   }
 
   /** The buffer is full: its run ends, and a new buffer begins with the same announce or withdraw in force. */

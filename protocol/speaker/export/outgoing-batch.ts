@@ -40,21 +40,23 @@ export class AudienceChanges {
   }
 }
 
+const FIRST_ENTRIES = 64;
+
 export class OutgoingBatch {
   readonly #audiences: AudienceChanges[] = [];
   readonly #byAudience = new Map<Audience, AudienceChanges>();
-  readonly #rows: number[] = [0];
+  #rows = new Int32Array(FIRST_ENTRIES);
   /** From which peer the row was sent before the change; NOBODY when it was not. */
-  readonly #previous: number[] = [0];
-  readonly #next: number[] = [0];
+  #previous = new Int32Array(FIRST_ENTRIES);
+  #next = new Int32Array(FIRST_ENTRIES);
+  /** Entry 0 is none. */
+  #end = 1;
   #lastAudience: AudienceChanges | undefined;
 
   clear(): void {
     this.#audiences.length = 0;
     this.#byAudience.clear();
-    this.#rows.length = 1;
-    this.#previous.length = 1;
-    this.#next.length = 1;
+    this.#end = 1;
     this.#lastAudience = undefined;
   }
 
@@ -76,7 +78,7 @@ export class OutgoingBatch {
   }
 
   size(): number {
-    return this.#rows.length - 1;
+    return this.#end - 1;
   }
 
   audiences(): readonly AudienceChanges[] {
@@ -96,10 +98,18 @@ export class OutgoingBatch {
   }
 
   #add(row: number, previous: number): number {
-    this.#rows.push(row);
-    this.#previous.push(previous);
-    this.#next.push(0);
-    return this.#rows.length - 1;
+    const entry = this.#end++;
+    if (entry === this.#rows.length) this.#grow();
+    this.#rows[entry] = row;
+    this.#previous[entry] = previous;
+    this.#next[entry] = 0;
+    return entry;
+  }
+
+  #grow(): void {
+    this.#rows = doubled(this.#rows);
+    this.#previous = doubled(this.#previous);
+    this.#next = doubled(this.#next);
   }
 
   #changesFor(audience: Audience): AudienceChanges {
@@ -113,4 +123,10 @@ export class OutgoingBatch {
     this.#lastAudience = changes;
     return changes;
   }
+}
+
+function doubled(column: Int32Array<ArrayBuffer>): Int32Array<ArrayBuffer> {
+  const larger = new Int32Array(2 * column.length);
+  larger.set(column);
+  return larger;
 }
