@@ -3,6 +3,7 @@ import { type Loss, LossGuard, type Population } from "../datastore/loss-guard.t
 import { API_VERSION, formatKey, type Resource, type ResourceKey } from "../resources/resource.ts";
 import type { AnyResource } from "../resources/schemas.ts";
 import type { EventLog } from "./event-log.ts";
+import { HostMemory } from "./host-memory.ts";
 
 /** What is remembered of the cluster from one run to the next, to know a loss that happened in between. */
 export type ClusterMemory = {
@@ -36,11 +37,16 @@ export class ClusterLoss {
   #loss: Loss | undefined;
   #confirmed: string | undefined;
   #remembered = "";
+  /** Each object that comes or goes is another population: what many in a row leave is written, not each. */
+  readonly #memory: HostMemory<ClusterMemory>;
+  #writtenConfirmed: string | undefined;
 
   constructor(options: ClusterLossOptions) {
     const { remembered, confirmAfterSeconds } = options;
     this.#options = options;
     this.#confirmed = remembered?.confirmed;
+    this.#writtenConfirmed = remembered?.confirmed;
+    this.#memory = new HostMemory((memory) => options.remember(memory));
     this.guard = new LossGuard({ remembered: remembered?.population, confirmAfterSeconds });
   }
 
@@ -78,6 +84,7 @@ export class ClusterLoss {
   }
 
   close(): void {
+    this.#memory.flush();
     this.guard.close();
   }
 
@@ -101,7 +108,10 @@ export class ClusterLoss {
     const text = JSON.stringify(memory);
     if (text === this.#remembered) return;
     this.#remembered = text;
-    this.#options.remember(memory);
+    this.#memory.remember(memory);
+    // What a person has confirmed is not asked again after a crash.
+    if (confirmed !== this.#writtenConfirmed) this.#memory.flush();
+    this.#writtenConfirmed = confirmed;
   }
 
   async #mark(instant: string): Promise<void> {

@@ -3,10 +3,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import t from "tap";
 import { Prefix } from "../../../protocol/types/prefix.ts";
+import { ClusterLoss, type ClusterMemory } from "../../../src/agent/cluster-loss.ts";
+import { EventLog } from "../../../src/agent/event-log.ts";
 import { StateDirectory } from "../../../src/agent/state-directory.ts";
 import { guardedTunnels, guardOfDevices, NO_DEVICES } from "../../../src/agent/tunnel-guard.ts";
 import { HostCalculation } from "../../../src/calc/calc.ts";
-import { nodeV4 } from "../calc/calc-support.ts";
+import { MemoryDatastore } from "../../../src/datastore/memory.ts";
+import { nodeV4, resource } from "../calc/calc-support.ts";
 
 t.test("a host state of an older version gets what it lacks, and keeps what it has", (t) => {
   const path = mkdtempSync(join(tmpdir(), "tortie-state-"));
@@ -56,3 +59,39 @@ t.test("strangers are shut out of the tunnels that are wanted and of those that 
   t.strictSame(guardedTunnels(undefined, present).nodes, [], "nobody known, nobody may send");
   t.end();
 });
+
+t.test(
+  "of many changes of the cluster in a row the first and the last are written, a confirmation at once",
+  (t) => {
+    const written: ClusterMemory[] = [];
+    const loss = new ClusterLoss({
+      datastore: new MemoryDatastore(),
+      log: new EventLog({ level: "error", destination: { write: () => true } }),
+      remembered: undefined,
+      remember: (memory) => written.push(memory),
+      confirmAfterSeconds: undefined,
+    });
+    const take = (annotations = {}) => {
+      const marker = resource("ClusterInformation", "default", {}, { annotations });
+      const resources = new Map([["ClusterInformation/default", marker]]);
+      loss.take({ loss: undefined, inSync: true, resources });
+    };
+    for (let number = 1; number <= 100; number++) {
+      loss.guard.added(nodeV4(`n${number}`));
+      take();
+    }
+    t.equal(written.length, 1);
+    take({ "tortie/loss-confirmed": "2026-01-01T00:00:00Z" });
+    t.equal(written.length, 2);
+    loss.guard.added(nodeV4("last"));
+    take({ "tortie/loss-confirmed": "2026-01-01T00:00:00Z" });
+    t.equal(written.length, 2);
+    loss.close();
+    t.match(
+      written[2],
+      { population: loss.guard.population, confirmed: /^2026/ },
+      "before the end",
+    );
+    t.end();
+  },
+);
