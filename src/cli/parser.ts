@@ -119,6 +119,12 @@ function outputOption(formats: readonly string[]): CommanderOption {
   return new CommanderOption("-o, --output <format>", text).argParser((word) => {
     const format = parseOutputFormat(word);
     if (format !== undefined) return format;
+    // calicoctl's templates name fields of its Go structures (.ObjectMeta.Name), not of the JSON.
+    if (/^(go-)?template(-file)?\b/.test(word)) {
+      throw new InvalidArgumentError(
+        "Go templates are not supported: use -o jsonpath='{range .items[*]}{.metadata.name}{\"\\n\"}{end}' or -o custom-columns=NAME:.metadata.name.",
+      );
+    }
     throw new InvalidArgumentError(`Allowed choices are ${formats.join(", ")}.`);
   });
 }

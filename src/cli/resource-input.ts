@@ -1,7 +1,7 @@
-import { readdirSync, readFileSync, statSync } from "node:fs";
+import { closeSync, openSync, readdirSync, readSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { findKind } from "../resources/kinds.ts";
-import { type LoadedResource, loadYaml } from "../resources/load-yaml.ts";
+import { type LoadedResource, loadYaml, MAX_YAML_BYTES } from "../resources/load-yaml.ts";
 import type { Resource } from "../resources/resource.ts";
 import { formatValidationError, type ValidationError } from "../resources/validation-error.ts";
 import type { CommandContext } from "./command.ts";
@@ -68,10 +68,10 @@ function inNamespace(resource: Resource, namespace: string): Resource {
   return { ...resource, metadata: { ...metadata, namespace } };
 }
 
-/** A file's text; "-" is standard input. */
+/** A file's text; "-" is standard input. Of one that has no end, as much as it takes to be refused. */
 export function readInput(file: string): string {
   try {
-    return readFileSync(file === "-" ? 0 : file, "utf8");
+    return readText(file === "-" ? 0 : file);
   } catch (cause) {
     const why = (cause as Error).message;
     const details = {
@@ -81,6 +81,38 @@ export function readInput(file: string): string {
       exitCode: ExitCode.failed,
     };
     throw new CommandFailure(details, { cause });
+  }
+}
+
+function readText(file: string | 0): string {
+  const descriptor = file === 0 ? 0 : openSync(file, "r");
+  try {
+    const chunks: Buffer[] = [];
+    for (let total = 0; total <= MAX_YAML_BYTES; ) {
+      const chunk = Buffer.allocUnsafe(CHUNK_BYTES);
+      const length = readWaiting(descriptor, chunk);
+      if (length === 0) break;
+      chunks.push(chunk.subarray(0, length));
+      total += length;
+    }
+    return Buffer.concat(chunks).toString("utf8");
+  } finally {
+    if (descriptor !== 0) closeSync(descriptor);
+  }
+}
+
+const CHUNK_BYTES = 65_536;
+const AGAIN_MILLISECONDS = 10;
+
+/** A pipe that another program made non-blocking says EAGAIN where others wait. */
+function readWaiting(descriptor: number, into: Buffer): number {
+  for (;;) {
+    try {
+      return readSync(descriptor, into);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EAGAIN") throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, AGAIN_MILLISECONDS);
+    }
   }
 }
 

@@ -49,10 +49,11 @@ export function requireKind(word: string): NonNullable<ReturnType<typeof findKin
 }
 
 /** There is no such object. */
-export function notThere(key: ResourceKey, fix: string): CommandFailure {
+export function notThere(key: ResourceKey, fix?: string): CommandFailure {
+  const list = `tortie get ${findKind(key.kind)?.plural ?? key.kind}`;
   return new CommandFailure({
     what: `there is no ${formatKey(key)}`,
-    fix,
+    fix: fix ?? `${list} says what there is`,
     exitCode: ExitCode.failed,
   });
 }

@@ -9,6 +9,8 @@ import type { ValidationError } from "./validation-error.ts";
 /** A larger file is refused before it is parsed. */
 export const MAX_YAML_BYTES = 16 * 1024 * 1024;
 
+const MOST_SYNTAX_ERRORS = 5;
+
 export type LoadedResource = {
   readonly resource: AnyResource;
   /** Which YAML document of the file, from 0; several in one when it is a list. */
@@ -34,6 +36,10 @@ export function loadYaml(
 ): LoadResult {
   if (Buffer.byteLength(text) > MAX_YAML_BYTES) {
     const message = `is larger than ${MAX_YAML_BYTES / 1024 / 1024} MiB`;
+    return { resources: [], errors: [{ severity: "error", path: file, message }] };
+  }
+  if (text.includes("\0")) {
+    const message = "holds zero octets: this is no text";
     return { resources: [], errors: [{ severity: "error", path: file, message }] };
   }
   const lineCounter = new LineCounter();
@@ -68,7 +74,9 @@ type DocumentToLoad = {
 function loadDocument(work: DocumentToLoad): LoadResult {
   const { document, source } = work;
   if (document.errors.length > 0) {
-    return { resources: [], errors: document.errors.map((error) => syntaxError(error, source)) };
+    // What follows the first ones follows from them.
+    const first = document.errors.slice(0, MOST_SYNTAX_ERRORS);
+    return { resources: [], errors: first.map((error) => syntaxError(error, source)) };
   }
   const value = toPlainValue(document);
   if (value === undefined) {

@@ -73,12 +73,20 @@ export class SourceText {
   ): string | undefined {
     const text = this.#lines[place.line - 1];
     if (text === undefined || text.trim() === "" || this.#hidden[place.line - 1]) return undefined;
+    // Of a long line, what stands around the place; characters that do something to a terminal do nothing here.
+    const from = Math.max(0, Math.min(place.column - 1, text.length - 1) - BEFORE_PLACE);
+    const shown = text.slice(from, from + LONGEST_EXCERPT);
+    const clean = shown.replaceAll("\t", " ").replace(/[\p{Cc}\p{Cf}]/gu, "\u00b7");
     const gutter = String(place.line).padStart(4);
-    const carets = "^".repeat(Math.max(1, Math.min(length, text.length - place.column + 1)));
-    const clean = text.replaceAll("\t", " ");
-    return `${gutter} | ${clean}\n${" ".repeat(4)} | ${" ".repeat(place.column - 1)}${carets}`;
+    const before = place.column - 1 - from;
+    const carets = "^".repeat(Math.max(1, Math.min(length, shown.length - before)));
+    return `${gutter} | ${clean}\n${" ".repeat(4)} | ${" ".repeat(before)}${carets}`;
   }
 }
+
+/** Characters of a line that are shown at most, and those before the place. */
+const LONGEST_EXCERPT = 160;
+const BEFORE_PLACE = 100;
 
 /**
  * Which lines are never shown: each that names a password, or nearly ("pasword: …"), and those after it until the next field that

@@ -17,7 +17,7 @@ export async function describe(context: CommandContext): Promise<number> {
   const key = keyOfArguments(context);
   const all = await readResources(context, key.kind);
   const resource = all.find((each) => formatKey(keyOf(each)) === formatKey(key));
-  if (resource === undefined) throw notThere(key, `tortie get ${key.kind}`);
+  if (resource === undefined) throw notThere(key);
   const { apiVersion: _, kind, ...rest } = resource;
   context.stdout.write(`${kind} ${key.name}\n\n${await toYaml(rest)}`);
   const related = await relatedSessions(context, resource);

@@ -85,7 +85,7 @@ async function chosen(
     const missing = keys.find((key) => !byKey.has(formatKey(key)));
     // With several kinds each name belongs to one of them.
     if (missing !== undefined && !String(context.rest[0]).includes(",") && context.rest.length > 0)
-      throw notThere(missing, `tortie get ${kind.plural}`);
+      throw notThere(missing);
     return found;
   }
   const here = all.filter(

@@ -33,7 +33,7 @@ export function patch(context: CommandContext): Promise<number> {
     verb: "patched",
     plan: async (datastore) => {
       const before = await datastore.get(key);
-      if (before === undefined) throw notThere(key, `tortie get ${key.kind}`);
+      if (before === undefined) throw notThere(key);
       const after = type === "json" ? applyJsonPatch(before, change) : mergePatch(before, change);
       return { key, before, after: checked(after, before) };
     },
@@ -54,7 +54,7 @@ export function annotate(context: CommandContext): Promise<number> {
 export async function edit(context: CommandContext): Promise<number> {
   const key = keyOfArguments(context);
   const before = await withDatastore(context, (datastore) => datastore.get(key));
-  if (before === undefined) throw notThere(key, `tortie get ${key.kind}`);
+  if (before === undefined) throw notThere(key);
   const folder = mkdtempSync(join(tmpdir(), "tortie-edit-"));
   try {
     // mkdtemp makes a folder that only this user may enter: the object may hold a key.
@@ -83,24 +83,45 @@ async function editUntilGood(
   before: Resource,
   file: string,
 ): Promise<Resource | undefined> {
-  const original = await toYaml(comparable(before));
-  let text = `# Saved and valid, it is stored; left as it is, nothing happens.\n${original}`;
-  for (;;) {
+  const original = (await toYaml(comparable(before))).trim();
+  let text = `# Saved and valid, it is stored; left as it is or emptied, nothing happens.\n${original}\n`;
+  for (let refused = original; ; ) {
     writeFileSync(file, text, { mode: 0o600 });
     openEditor(environment.editor, file);
-    const edited = readFileSync(file, "utf8");
-    const body = edited.replace(/^#.*\n/gm, "");
-    if (edited === text || body.trim() === original.trim()) return undefined;
-    const { resources, errors } = loadYaml(body, { file: "edited", unknownFields: "error" });
-    const wrong = errors.filter(({ severity }) => severity === "error").map(formatValidationError);
-    const [only] = resources;
-    if (wrong.length === 0 && only !== undefined && resources.length === 1) {
-      if (formatKey(keyOf(only.resource)) === formatKey(keyOf(before))) return only.resource;
-      wrong.push("kind and name cannot be changed");
-    }
+    const body = readFileSync(file, "utf8")
+      .replace(/^#.*\n/gm, "")
+      .trim();
+    if (body === "" || body === original) return undefined;
+    const { resource, wrong } = readEdited(body, before);
+    if (resource !== undefined) return resource;
+    // An editor that nobody sits at would be opened for ever.
+    if (body === refused) throw leftWrong(wrong);
+    refused = body;
     const comment = wrong.join("\n").replace(/^/gm, "# ");
-    text = `# Not stored:\n${comment}\n${body}`;
+    text = `# Not stored:\n${comment}\n${body}\n`;
   }
+}
+
+type Edited = { readonly resource?: Resource; readonly wrong: readonly string[] };
+
+function readEdited(body: string, before: Resource): Edited {
+  const { resources, errors } = loadYaml(body, { file: "edited", unknownFields: "error" });
+  const wrong = errors.filter(({ severity }) => severity === "error").map(formatValidationError);
+  if (wrong.length > 0) return { wrong };
+  const [only] = resources;
+  if (only === undefined || resources.length > 1) return { wrong: ["must be one object"] };
+  const isSame = formatKey(keyOf(only.resource)) === formatKey(keyOf(before));
+  return isSame
+    ? { resource: only.resource, wrong }
+    : { wrong: ["kind and name cannot be changed"] };
+}
+
+function leftWrong(wrong: readonly string[]): CommandFailure {
+  return new CommandFailure({
+    what: "the object is not valid, and was left so; nothing was stored",
+    why: wrong.join("\n"),
+    exitCode: ExitCode.invalidInput,
+  });
 }
 
 /** The words of $EDITOR are a command with its options, as in every shell. */
@@ -128,7 +149,7 @@ function changeMap(context: CommandContext, field: "labels" | "annotations"): Pr
     verb: field === "labels" ? "labelled" : "annotated",
     plan: async (datastore) => {
       const before = await datastore.get(key);
-      if (before === undefined) throw notThere(key, `tortie get ${key.kind}`);
+      if (before === undefined) throw notThere(key);
       const had = before.metadata[field] ?? {};
       const taken = [...set].find(
         ([name, value]) => Object.hasOwn(had, name) && had[name] !== value,

@@ -56,7 +56,7 @@ export function remove(context: CommandContext): Promise<number> {
       for (const key of keys) {
         const before = await datastore.get(key);
         if (before !== undefined) changes.push({ key, before });
-        else if (!skipNotExists) throw notThere(key, `tortie get ${key.kind}`);
+        else if (!skipNotExists) throw notThere(key);
       }
       return changes;
     },

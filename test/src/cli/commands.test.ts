@@ -148,6 +148,8 @@ t.test("exit codes and errors: what, why, what to do", async (t) => {
     [`decode ${ROOT}/package.json`, 3, /not a capture/],
     ["completion tcsh", 2, /use one of bash, zsh, fish/],
     ["apply", 2, /-f FILE is missing/],
+    ["get nodes -o go-template={{.}}", 2, /Go templates are not supported: use -o jsonpath=/],
+    ["get nodes -o go-template-file=a", 2, /Go templates are not supported/],
   ];
   for (const [line, code, said] of rows) {
     const run = await tortie(line);

@@ -209,3 +209,21 @@ t.test("any text loads or is refused, never thrown, with places inside the text"
   );
   t.ok(good >= 0);
 });
+
+t.test("what is hostile is refused in a few lines, and does nothing to a terminal", (t) => {
+  const said = (text: string) =>
+    loadYaml(text, { file: "f", unknownFields: "error" }).errors.map(formatValidationError);
+  t.strictSame(said("kind: \0"), ["error  f: holds zero octets: this is no text"]);
+  const escape = said("kind: Node\nmetadata: {name: \u001b[31mred\u202e}\n").join("\n");
+  t.ok(escape.length > 0 && !/[\u001b\u202e]/.test(escape), escape);
+  const deep = said("[".repeat(20_000));
+  t.ok(deep.length <= 5 && deep.every((each) => each.length < 500), "deep nesting");
+  const long = said(`kind: ${"x".repeat(5000)}`).join("\n");
+  t.ok(long.length < 8000, "a long line is shown in part");
+  const bomb = ["a: &a [x,x,x,x,x,x,x,x,x,x]"];
+  for (const [to, from] of ["ba", "cb", "dc", "ed"]) {
+    bomb.push(`${to}: &${to} [${Array(10).fill(`*${from}`).join()}]`);
+  }
+  t.match(said(bomb.join("\n")).join(), /too many aliases/);
+  t.end();
+});
