@@ -58,6 +58,7 @@ export class LossGuard<R extends Pick<Resource<string, unknown>, "kind"> = Resou
   readonly #recentCount: { [G in LossGroup]: number } = emptyPopulation();
   /** What is gone from the store and still in force. */
   readonly #held = new Map<string, R>();
+  #heldCount: { [G in LossGroup]: number } = emptyPopulation();
   #loss: Loss | undefined;
   #timer: NodeJS.Timeout | undefined;
   #onConfirm: (() => void) | undefined;
@@ -72,7 +73,10 @@ export class LossGuard<R extends Pick<Resource<string, unknown>, "kind"> = Resou
   /** Undefined when all is well. */
   get loss(): Loss | undefined {
     return (
-      this.#loss && { ...this.#loss, lost: this.#loss.atStart ? this.#loss.lost : this.#held.size }
+      this.#loss && {
+        ...this.#loss,
+        lost: this.#loss.atStart ? this.#loss.lost : sumOf(this.#heldCount),
+      }
     );
   }
 
@@ -96,13 +100,17 @@ export class LossGuard<R extends Pick<Resource<string, unknown>, "kind"> = Resou
   /** The object is in the store (again). */
   seen(key: string): void {
     this.#forget(key);
-    if (this.#held.delete(key) && this.#held.size === 0) this.#end();
+    const held = this.#held.get(key);
+    if (held === undefined) return;
+    this.#held.delete(key);
+    count(this.#heldCount, held, -1);
+    if (this.#held.size === 0) this.#end();
   }
 
   /** These objects, which are in force, are no longer in the store. */
   vanished(gone: ReadonlyMap<string, R>): Verdict<R> {
     if (this.#loss?.atStart === false) {
-      for (const [key, resource] of gone) this.#held.set(key, resource);
+      for (const [key, resource] of gone) this.#hold(key, resource);
       return { type: "held", restored: [] };
     }
     const at = this.#now();
@@ -134,6 +142,7 @@ export class LossGuard<R extends Pick<Resource<string, unknown>, "kind"> = Resou
     const gone = new Map(this.#held);
     for (const resource of gone.values()) this.#count(resource, -1);
     this.#held.clear();
+    this.#heldCount = emptyPopulation();
     this.#forgetAll();
     this.#end();
     return gone;
@@ -158,13 +167,18 @@ export class LossGuard<R extends Pick<Resource<string, unknown>, "kind"> = Resou
   #holdRecent(gone: ReadonlyMap<string, R>): readonly R[] {
     const restored: R[] = [];
     for (const [key, { resource }] of this.#recent) {
-      this.#held.set(key, resource);
+      this.#hold(key, resource);
       this.#count(resource, 1);
       if (!gone.has(key)) restored.push(resource);
     }
     this.#forgetAll();
-    this.#begin({ of: sumOf(this.#present), lost: this.#held.size, atStart: false });
+    this.#begin({ of: sumOf(this.#present), lost: sumOf(this.#heldCount), atStart: false });
     return restored;
+  }
+
+  #hold(key: string, resource: R): void {
+    if (!this.#held.has(key)) count(this.#heldCount, resource, 1);
+    this.#held.set(key, resource);
   }
 
   /** Compared with what there was when this process last ran. */
@@ -240,6 +254,9 @@ function groupsOf(kind: string): readonly LossGroup[] {
     case "BlockAffinity":
     case "IPAMHandle":
       return ["ipam"];
+    // What daemons tell of themselves says nothing about what people and runtimes have put there: they write it again.
+    case "CalicoNodeStatus":
+      return [];
     default:
       return ["configuration"];
   }

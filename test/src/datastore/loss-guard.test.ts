@@ -50,6 +50,13 @@ t.test("what counts as a loss, and what does not", async (t) => {
     ["most workloads of a cluster", many("WorkloadEndpoint", 99), 50, "held"],
     ["half of the workloads", many("WorkloadEndpoint", 100), 50, "gone"],
     ["most blocks of a cluster", many("IPAMBlock", 60), 50, "held"],
+    ["what daemons tell of themselves", many("CalicoNodeStatus", 100), 100, "gone"],
+    [
+      "eight of fifteen beside that",
+      [...many("BGPPeer", 15), ...many("CalicoNodeStatus", 100)],
+      8,
+      "held",
+    ],
   ];
   for (const [what, all, count, type] of rows) {
     const together = guardOf(all);
@@ -68,6 +75,22 @@ t.test("what counts as a loss, and what does not", async (t) => {
       t.equal(slowly.remove([each]).type, "gone", `${what}, slowly`);
     }
   }
+});
+
+t.test("what daemons tell of themselves is held with the rest, and not counted", async (t) => {
+  const all = [...many("BGPPeer", 4), ...many("CalicoNodeStatus", 3)];
+  const { guard, remove } = guardOf(all);
+  t.equal(remove(all).type, "held");
+  t.match(guard.loss, { lost: 4, of: 4 });
+  guard.seen("caliconodestatus-0");
+  t.match(guard.loss, { lost: 4 });
+  guard.seen("bgppeer-0");
+  t.match(guard.loss, { lost: 3 });
+  t.equal(guard.confirm().size, 5, "what is confirmed goes, all of it");
+  const started = guardOf(many("CalicoNodeStatus", 6), {
+    remembered: { nodes: 2, configuration: 4, endpoints: 2, ipam: 0 },
+  });
+  t.match(started.guard.loss, { lost: 6, of: 6, atStart: true }, "nor does it make up for a loss");
 });
 
 t.test("what went just before a loss comes back; what returns is no longer lost", async (t) => {
