@@ -21,7 +21,7 @@ import {
   decodeSocketAddress,
   encodeSocketAddress,
 } from "../../../src/kernel/native/socket-address.ts";
-import { openSocketPair } from "../../../src/kernel/native/socket-pair.ts";
+import { openSocketPair } from "./socket-pair.ts";
 import { MD5_KEY_MAX_OCTETS, md5Signature } from "../../../src/kernel/native/tcp-md5.ts";
 import {
   connectTcp,
