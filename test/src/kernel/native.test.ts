@@ -21,7 +21,6 @@ import {
   decodeSocketAddress,
   encodeSocketAddress,
 } from "../../../src/kernel/native/socket-address.ts";
-import { openSocketPair } from "./socket-pair.ts";
 import { MD5_KEY_MAX_OCTETS, md5Signature } from "../../../src/kernel/native/tcp-md5.ts";
 import {
   connectTcp,
@@ -30,6 +29,7 @@ import {
   PortTakenError,
 } from "../../../src/kernel/native/tcp-socket.ts";
 import { SysctlDriver } from "../../../src/kernel/sysctl-driver.ts";
+import { openSocketPair } from "./socket-pair.ts";
 
 function newFolder(t: Test): string {
   const folder = mkdtempSync(join(tmpdir(), "tortie-kernel-"));
