@@ -160,8 +160,8 @@ t.test("the plugin keeps to the specification", async (t) => {
     t.match((await callCni({ ...one, command: "DEL", config: gone })).json, { code: 11 });
   });
 
-  await t.test("eight calls at once get eight addresses, and give them back", async (t) => {
-    const names = Array.from({ length: 8 }, (_, index) => `many${index}`);
+  await t.test("twenty calls at once get twenty addresses, and give them back", async (t) => {
+    const names = Array.from({ length: 20 }, (_, index) => `many${index}`);
     const paths = await Promise.all(names.map((name) => world.sandbox(name)));
     const calls = paths.map((path, index) => ({ containerId: `m${index}`, netns: path, config }));
     const added = await Promise.all(calls.map((call) => callCni({ ...call, command: "ADD" })));
@@ -169,12 +169,27 @@ t.test("the plugin keeps to the specification", async (t) => {
       added.map(({ code }) => code),
       calls.map(() => 0),
     );
-    t.equal(new Set(added.map(({ json }) => firstAddress(json))).size, 8);
+    t.equal(new Set(added.map(({ json }) => firstAddress(json))).size, 20);
     const gone = await Promise.all(calls.map((call) => callCni({ ...call, command: "DEL" })));
     t.same(
       gone.map(({ code }) => code),
       calls.map(() => 0),
     );
+    t.same(await world.traces("host1"), []);
+  });
+
+  await t.test("twenty calls at once for one container leave it whole or gone", async (t) => {
+    const commands = Array.from({ length: 20 }, (_, index) => (index % 2 === 0 ? "ADD" : "DEL"));
+    const answers = await Promise.all(commands.map((command) => callCni({ ...one, command })));
+    t.same(
+      answers.map(({ code, json }) => [code, json.msg]),
+      commands.map(() => [0, undefined]),
+      "none stands in another's way",
+    );
+    const again = await callCni({ ...one, command: "ADD" });
+    t.equal(again.code, 0, "the last word counts");
+    await world.reaches("host1", firstAddress(again.json));
+    t.equal((await callCni({ ...one, command: "DEL" })).code, 0);
     t.same(await world.traces("host1"), []);
   });
 });

@@ -69,7 +69,7 @@ log_driver = "k8s-file"
 }
 
 /** The least that a container can be: busybox, under the names that are used here. */
-function busyboxRoot(folder: string): string {
+export function busyboxRoot(folder: string): string {
   for (const each of ["bin", "proc", "sys", "dev", "etc", "tmp", "run"]) {
     mkdirSync(`${folder}/${each}`, { recursive: true });
   }
