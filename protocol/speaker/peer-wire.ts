@@ -29,7 +29,7 @@ type LastError = NonNullable<PeerSnapshot["lastError"]>;
 const COLLISION = "connection collision";
 
 /** How often update groups are read in vain before other connections get their turn. */
-const MAX_EMPTY_PULLS = 8;
+const MAX_EMPTY_PULLS = 2;
 
 /** What a peer's sessions do to the outer world: connections, messages out, events, and the memory that status shows. */
 export class PeerWire {

@@ -270,7 +270,9 @@ export class SpeakerCore {
     const remaining = budget > 0 ? this.#work(budget) : context.touched.size > 0;
     if (budget === 0 && this.#outputIsDue()) this.#announceOutput();
     if (!remaining) this.#tellConverged();
-    if (remaining && (budget > 0 || !this.#workAnnounced)) {
+    // What is left to free is work too, but nothing waits for it.
+    const more = remaining || context.rib.hasGarbage();
+    if (more && (budget > 0 || !this.#workAnnounced)) {
       this.#workAnnounced = true;
       context.act({ type: "workPending" });
     }

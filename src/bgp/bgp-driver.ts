@@ -17,7 +17,6 @@ import type {
   SpeakerInput,
 } from "../../protocol/speaker/speaker-io.ts";
 import type { Family } from "../../protocol/types/family.ts";
-import { addSeconds, Instant } from "../../protocol/types/instant.ts";
 import { type IpAddress, ipVersion } from "../../protocol/types/ip-address.ts";
 import { unreachable } from "../../protocol/types/never.ts";
 import type { ListenerKey } from "../kernel/native/tcp-options.ts";
@@ -27,7 +26,9 @@ import type { Clock } from "./clock.ts";
 import { ConnectionTable } from "./connection-table.ts";
 import { DeadlineTimer } from "./deadline-timer.ts";
 import { InputJournal, type JournalLine } from "./input-journal.ts";
-import { LONG_SLICE_MILLISECONDS, WorkBudget } from "./work-budget.ts";
+import type { TaskReport } from "./task-times.ts";
+import { type Stopwatch, TaskWatch } from "./task-watch.ts";
+import { WorkBudget } from "./work-budget.ts";
 
 /** What the driver tells the rest of the host. */
 export type BgpDriverOutputs = {
@@ -49,6 +50,8 @@ export type BgpDriverOptions = {
   readonly clock: Clock;
   readonly sockets: BgpSockets;
   readonly outputs: BgpDriverOutputs;
+  /** By which the driver's tasks are timed; the process's clock unless a benchmark says otherwise. */
+  readonly stopwatch?: Stopwatch;
 };
 
 export type BgpDriverStatistics = {
@@ -56,19 +59,17 @@ export type BgpDriverStatistics = {
   readonly inboxLength: number;
   readonly workBudget: number;
   readonly longSlices: number;
+  readonly tasks: readonly TaskReport[];
   readonly listenProblems: readonly ListenProblem[];
 };
 
 /** Prefixes of one batch of best routes, and batches of a family that one turn hands on. */
-const BATCH_PREFIXES = 4096;
-const BATCHES_PER_TURN = 4;
-/** How long one turn processes inputs before it writes what came of them. */
-const TURN_MILLISECONDS = 8;
+const BATCH_PREFIXES = 2048;
+const BATCHES_PER_TURN = 2;
+/** How long one turn processes inputs before it writes what came of them; work and writing have their own share. */
+const TURN_MILLISECONDS = 2;
 /** After a stop, sessions and connections may take this long to deliver their last words. */
 const STOP_MILLISECONDS = 2_500;
-
-/** A busy machine makes every slice long: one line is enough, the counter has the rest. */
-const SECONDS_BETWEEN_SLICE_EVENTS = 10;
 
 /** Runs one Speaker over real sockets and one timer. */
 export class BgpDriver {
@@ -80,8 +81,11 @@ export class BgpDriver {
   readonly #timer: DeadlineTimer;
   readonly #journal = new InputJournal();
   readonly #budget = new WorkBudget();
+  readonly #watch: TaskWatch;
   readonly #readers = new Map<Family, BestRouteReader>();
   readonly #familiesWithNews = new Set<Family>();
+  /** Families whose convergence is told when their best routes have been handed on, with its reason. */
+  readonly #converged = new Map<Family, string>();
   #inbox: SpeakerInput[] = [];
   #read = 0;
   #workPending = false;
@@ -89,12 +93,11 @@ export class BgpDriver {
   #turnScheduled = false;
   #turns = 0;
   #current: SpeakerInput | undefined;
-  #longSlices = 0;
-  #nextSliceEvent = Instant(0);
   #closed = false;
   #onStopped: (() => void) | undefined;
 
-  constructor({ speaker, clock, sockets, outputs }: BgpDriverOptions) {
+  constructor({ speaker, clock, sockets, outputs, stopwatch }: BgpDriverOptions) {
+    this.#watch = new TaskWatch(outputs.event, stopwatch);
     this.#speaker = speaker;
     this.#clock = clock;
     this.#outputs = outputs;
@@ -182,13 +185,19 @@ export class BgpDriver {
       connections: this.#connections.size,
       inboxLength: this.#inbox.length - this.#read,
       workBudget: this.#budget.prefixes,
-      longSlices: this.#longSlices,
+      longSlices: this.#watch.longSlices,
+      tasks: this.#watch.times.report(),
       listenProblems: this.#listeners.problems(),
     };
   }
 
   listeningPorts(): number[] {
     return this.#listeners.ports();
+  }
+
+  /** For benchmarks, which time one situation after another. */
+  clearTaskTimes(): void {
+    this.#watch.clear();
   }
 
   /** The last inputs, for a crash file. */
@@ -228,6 +237,7 @@ export class BgpDriver {
   }
 
   #turn(): void {
+    const begun = this.#watch.start();
     this.#turns++;
     this.#drainInbox();
     if (this.#deadlineDue) {
@@ -235,16 +245,18 @@ export class BgpDriver {
       this.#handle({ type: "deadlineReached" });
     }
     if (this.#workPending) this.#resumeWork();
-    const start = this.#clock.now();
+    const inputsDone = this.#watch.start();
     this.#connections.transmit();
-    this.#measure("transmit", start);
+    const written = this.#watch.end("transmit", inputsDone);
     this.#readBestRoutes();
+    this.#watch.end("bestRoutes", written);
     this.#timer.set(this.#speaker.nextDeadline());
     const inputsWait = this.#read < this.#inbox.length;
     const newsWait = this.#familiesWithNews.size > 0 && this.#outputs.acceptsBestRoutes();
     if (inputsWait || newsWait || this.#workPending || this.#connections.hasReady) {
       this.#scheduleTurn();
     }
+    this.#watch.end("turn", begun);
   }
 
   #drainInbox(): void {
@@ -262,18 +274,19 @@ export class BgpDriver {
 
   #resumeWork(): void {
     this.#workPending = false;
-    const start = this.#clock.now();
+    const start = this.#watch.start();
     this.#handle({ type: "workResumed", budget: this.#budget.prefixes });
     // Work that ends before its budget does says nothing about the budget.
-    if (this.#workPending) this.#budget.learn(this.#clock.now() - start);
+    if (this.#workPending) this.#budget.learn(this.#watch.start() - start);
   }
 
   #handle(input: SpeakerInput): void {
     const now = this.#clock.now();
     this.#journal.record(now, input);
     this.#current = input;
+    const start = this.#watch.start();
     const actions = this.#speaker.handle(input, now);
-    this.#measure(input.type, now);
+    this.#watch.end(input.type, start);
     for (const action of actions) this.#perform(action);
     this.#current = undefined;
   }
@@ -299,8 +312,8 @@ export class BgpDriver {
         this.#outputs.trackNextHops(action.nextHops);
         break;
       case "familyConverged":
-        this.#readAllBestRoutes(action.family);
-        this.#outputs.familyConverged(action.family, action.reason);
+        this.#converged.set(action.family, action.reason);
+        this.#familiesWithNews.add(action.family);
         break;
       case "stopped":
         this.#onStopped?.();
@@ -314,24 +327,25 @@ export class BgpDriver {
   }
 
   #readBestRoutes(): void {
-    const start = this.#clock.now();
     for (const family of this.#familiesWithNews) {
       if (!this.#outputs.acceptsBestRoutes()) break;
-      if (!this.#readBatches(family, BATCHES_PER_TURN)) this.#familiesWithNews.delete(family);
+      if (this.#readBatches(family)) continue;
+      this.#familiesWithNews.delete(family);
+      this.#tellConverged(family);
     }
-    this.#measure("bestRoutes", start);
   }
 
   /** A sweep may follow: what is wanted must have been handed on before. */
-  #readAllBestRoutes(family: Family): void {
-    this.#readBatches(family, Number.POSITIVE_INFINITY);
-    this.#familiesWithNews.delete(family);
+  #tellConverged(family: Family): void {
+    const reason = this.#converged.get(family);
+    if (reason === undefined || !this.#converged.delete(family)) return;
+    this.#outputs.familyConverged(family, reason);
   }
 
   /** False when the reader has no more news. */
-  #readBatches(family: Family, limit: number): boolean {
+  #readBatches(family: Family): boolean {
     const reader = this.#readerOf(family);
-    for (let i = 0; i < limit; i++) {
+    for (let i = 0; i < BATCHES_PER_TURN; i++) {
       const batch = reader.read(BATCH_PREFIXES);
       if (batch === undefined) return false;
       this.#outputs.bestRoutes(batch);
@@ -346,20 +360,6 @@ export class BgpDriver {
     const reader = this.#speaker.bestRoutes(family);
     this.#readers.set(family, reader);
     return reader;
-  }
-
-  #measure(name: string, start: Instant): void {
-    const milliseconds = this.#clock.now() - start;
-    if (milliseconds <= LONG_SLICE_MILLISECONDS) return;
-    this.#longSlices++;
-    const now = this.#clock.now();
-    if (now < this.#nextSliceEvent) return;
-    this.#nextSliceEvent = addSeconds(now, SECONDS_BETWEEN_SLICE_EVENTS);
-    this.#outputs.event({
-      name: "slice.long",
-      level: "warn",
-      fields: { slice: name, milliseconds: Math.round(milliseconds), total: this.#longSlices },
-    });
   }
 }
 

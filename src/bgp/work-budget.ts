@@ -1,11 +1,12 @@
 /** What a slice of long work should take: far below the shortest keepalive interval, far above the cost of starting it. */
-export const SLICE_TARGET_MILLISECONDS = 2;
+const SLICE_TARGET_MILLISECONDS = 1;
 /** A slice that takes longer is counted and logged: something does not slice its work. */
 export const LONG_SLICE_MILLISECONDS = 10;
 
-const FIRST_BUDGET = 2_000;
+const FIRST_BUDGET = 512;
 const SMALLEST_BUDGET = 64;
-const GREATEST_BUDGET = 1 << 20;
+/** Some units cost far less than others: a budget that was learned from those must not be a long slice of these. */
+const GREATEST_BUDGET = 4096;
 
 /**
  * How many prefixes a slice of long work may touch. The speaker counts units, because it knows no clock; the driver

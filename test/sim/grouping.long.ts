@@ -2,7 +2,7 @@
 import t from "tap";
 import { playHistory } from "./grouping/grouping-history.ts";
 
-const [first = 1000, last = 1400] = (process.env.SEEDS ?? "")
+const [first = 1000, last = 1400] = (process.env["SEEDS"] ?? "")
   .split("-")
   .filter(Boolean)
   .map(Number);

@@ -22,7 +22,7 @@ t.test("each peer holds what naive export would have told it", (t) => {
     break;
   }
   if (SEEDS.length > 1) {
-    for (const [name, count] of tally) t.ok(count > 50, `"${name}" happened ${count} times`);
+    for (const [name, count] of tally) t.ok(count > 20, `"${name}" happened ${count} times`);
     t.ok(tally.size > 20, "every kind of act happened");
   }
   t.end();

@@ -1,5 +1,8 @@
 import { NOBODY, type SentTable } from "./sent-table.ts";
 
+/** Rows that cost as much to pass over as one does to take. */
+const ROWS_PER_TAKEN = 16;
+
 /**
  * What one member has missed of its group's stream, when it reads the table instead: because it joined late, asked for a
  * refresh, came from another group, or was too slow. A first pass goes over all rows (`fresh`: nothing was sent to it yet;
@@ -100,7 +103,8 @@ export class CatchUp {
     if (this.#pass === undefined) return 0;
     let taken = 0;
     let row = this.#pass;
-    for (; row < rowEnd && taken < limit; row++) {
+    const lookEnd = Math.min(rowEnd, row + limit * ROWS_PER_TAKEN);
+    for (; row < lookEnd && taken < limit; row++) {
       if (this.isMarked(row)) this.#unmark(row, visit);
       else if (sent.set(row) === 0 || sent.source(row) === this.#peer) continue;
       else visit(row, false);

@@ -28,12 +28,12 @@ import { OutgoingBatch } from "./outgoing-batch.ts";
 import { markDifferences } from "./regroup.ts";
 import { NOBODY, SentTable } from "./sent-table.ts";
 
-/** Prefixes that one batch looks at. */
-const BATCH_PREFIXES = 8192;
+/** Prefixes that one batch looks at: a millisecond or two. */
+const BATCH_PREFIXES = 2048;
 /** Batches that one pull may make when they change nothing; then the caller gets its turn. */
-const BATCHES_PER_PULL = 16;
+const BATCHES_PER_PULL = 2;
 /** Rows that a member catches up with at a time. */
-const CATCH_UP_ROWS = 4096;
+const CATCH_UP_ROWS = 2048;
 /** What may be asked of a group besides its profile. */
 export type GroupLimits = {
   /** Octets that a member may lag behind before it is detached. */

@@ -54,11 +54,11 @@ export class Bench {
 
   /** Feeds one input and, unless `slicing`, does at once the work that follows from it. */
   feed(input: SpeakerInput): readonly SpeakerAction[] {
-    const actions = [...this.speaker.handle(input, Instant(this.now))];
-    while (!this.slicing && actions.at(-1)?.type === "workPending") {
-      actions.push(
-        ...this.speaker.handle({ type: "workResumed", budget: 100_000 }, Instant(this.now)),
-      );
+    let latest = this.speaker.handle(input, Instant(this.now));
+    const actions = [...latest];
+    while (!this.slicing && latest.at(-1)?.type === "workPending") {
+      latest = this.speaker.handle({ type: "workResumed", budget: 100_000 }, Instant(this.now));
+      actions.push(...latest);
     }
     this.actions.push(...actions);
     return actions;

@@ -217,11 +217,15 @@ function setFor(
   };
 }
 
+/** One route, or most: prefixes must die, so that their ids come back under others while slow peers still name them. */
 function withdraw(it: GroupingWorld, random: Random, peer: ScriptedPeer): void {
+  if (peer.connection === undefined) return;
+  const share = pick(random, [0, 0, 0.8]);
   const mine = it.model.routes().filter((route) => route.peer === peer.number);
-  if (peer.connection === undefined || mine.length === 0) return;
-  const { prefix, pathId } = pick(random, mine);
-  it.withdraw(peer, prefix.includes(":") ? IPV6_UNICAST : IPV4_UNICAST, prefix, pathId);
+  for (const [i, { prefix, pathId }] of mine.entries()) {
+    if (i > 0 && random() >= share) continue;
+    it.withdraw(peer, prefix.includes(":") ? IPV6_UNICAST : IPV4_UNICAST, prefix, pathId);
+  }
 }
 
 function everybodysPolicy(it: GroupingWorld, random: Random): void {

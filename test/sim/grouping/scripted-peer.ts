@@ -163,7 +163,6 @@ export class ScriptedPeer {
     return {
       target: this.isExternal ? "ebgp" : config.routeReflectorClient ? "client" : "nonClient",
       localAsn: OWN_ASN,
-      ownAsn: OWN_ASN,
       routerId: OWN_ROUTER_ID,
       clusterId,
       nextHopMode: config.nextHopMode,
