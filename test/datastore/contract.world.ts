@@ -153,7 +153,7 @@ t.test(
     t.teardown(() => member.clientWire.set("open"));
     const afterMute = async (write: (datastore: EtcdDatastore) => Promise<unknown>) => {
       const endpoints = [member.endpoint, member.directEndpoint];
-      const datastore = openEtcd(t, cluster, { endpoints, timing: { attempt: 500 } });
+      const datastore = openEtcd(t, cluster, { endpoints, timing: { attempt: 1500 } });
       await datastore.list();
       member.clientWire.set("mute");
       const result = await write(datastore).catch((error: Error) => error);
@@ -185,7 +185,7 @@ t.test(
 );
 
 t.test("whoever has no certificate, or trusts another authority, is told so", async (t) => {
-  const timing = { question: 1500 };
+  const timing = { question: 3000 };
   const { certificates } = cluster;
   if (certificates === undefined) throw new Error("no certificates");
   const endpoints = cluster.endpoints;
