@@ -2,6 +2,7 @@ import { ACCEPT_ALL } from "../../protocol/policy/policy.ts";
 import { DEFAULT_DECISION } from "../../protocol/rib/decision-config.ts";
 import type { PeerConfig, SpeakerConfig } from "../../protocol/speaker/speaker-config.ts";
 import { Asn } from "../../protocol/types/asn.ts";
+import { Community } from "../../protocol/types/community.ts";
 import { IPV4_UNICAST, IPV6_UNICAST } from "../../protocol/types/family.ts";
 import { IpAddress } from "../../protocol/types/ip-address.ts";
 import { Prefix } from "../../protocol/types/prefix.ts";
@@ -11,12 +12,15 @@ import { encodeMessage } from "../../protocol/wire/encode-message.ts";
 import type { Message, UpdateMessage } from "../../protocol/wire/message.ts";
 import { DEFAULT_WIRE_CONTEXT } from "../../protocol/wire/wire-context.ts";
 
-/** UPDATEs of one feed of the rehearsal. */
-export const UPDATES = 400;
+/** UPDATEs of one feed of the rehearsal: more prefixes than a page of a table holds, so that growth is compiled too. */
+export const UPDATES = 1_100;
 const PREFIXES_PER_UPDATE = 5;
 /** Every fifth UPDATE is of IPv6. */
 const IPV6_EVERY = 5;
 const UPDATES_PER_NEXT_HOP = 13;
+/** What few routes have comes as seldom here. */
+const UPDATES_PER_RARITY = 9;
+const LONG_PATH = 70;
 
 const ASN = Asn(64_512);
 /** The speaker of the rehearsal, a route reflector. RFC 5737 has its address. */
@@ -82,11 +86,12 @@ export function announcement(variant: number): (number: number) => UpdateMessage
       { type: "origin", origin: "igp", flags: TRANSITIVE },
       {
         type: "asPath",
-        asPath: [{ type: "sequence", asns: [Asn(64_600 + variant), Asn(65_000 + i)] }],
+        asPath: [{ type: "sequence", asns: pathOf(variant, i) }],
         flags: TRANSITIVE,
       },
       { type: "localPref", localPref: 100, flags: TRANSITIVE },
     ];
+    if (i % UPDATES_PER_RARITY === 0) attributes.push(...RARE);
     const nlri = prefixesOf(i).map((prefix) => ({ prefix }));
     if (isIpv6(i)) {
       const nextHops = [IpAddress(`2001:db8:1::${hop}`)];
@@ -99,6 +104,12 @@ export function announcement(variant: number): (number: number) => UpdateMessage
   };
 }
 
+/** Every now and then one whose length needs two octets. */
+function pathOf(variant: number, i: number): Asn[] {
+  const length = i % UPDATES_PER_RARITY === 1 ? LONG_PATH : 2 + (i % 4);
+  return Array.from({ length }, (_, at) => Asn(at === 0 ? 64_600 + variant : 65_000 + i));
+}
+
 /** The UPDATE that takes back what `announcement` with this number said. */
 export function withdrawal(i: number): UpdateMessage {
   const withdrawn = prefixesOf(i).map((prefix) => ({ prefix }));
@@ -109,6 +120,15 @@ export function withdrawal(i: number): UpdateMessage {
 
 const TRANSITIVE = AttributeFlag.transitive;
 
+const RARE: readonly PathAttribute[] = [
+  { type: "multiExitDisc", med: 10, flags: AttributeFlag.optional },
+  {
+    type: "communities",
+    communities: [Community(0xfc00_0001), Community(0x0001_0001)],
+    flags: AttributeFlag.optional | TRANSITIVE,
+  },
+];
+
 function update(fields: Partial<UpdateMessage>): UpdateMessage {
   return { type: "update", withdrawn: [], attributes: [], nlri: [], faults: [], ...fields };
 }
@@ -117,7 +137,7 @@ function isIpv6(update: number): boolean {
   return update % IPV6_EVERY === IPV6_EVERY - 1;
 }
 
-/** Scattered over their range, as workloads' addresses are. */
+/** Scattered over their range, as workloads' addresses are; half of IPv4 has its top bit set, which V8 counts as another kind of number. */
 function prefixesOf(update: number): Prefix[] {
   return Array.from({ length: PREFIXES_PER_UPDATE }, (_, i) => {
     const n = Math.imul(update * PREFIXES_PER_UPDATE + i, 0x9e37_79b1) >>> 0;
@@ -125,7 +145,7 @@ function prefixesOf(update: number): Prefix[] {
     if (isIpv6(update)) return Prefix(`2001:db8:${(n >>> 16).toString(16)}::/48`);
     return i % 2 === 0
       ? Prefix(`10.${(n >>> 16) & 255}.${third}.${n & 255}/32`)
-      : Prefix(`10.${(n >>> 16) & 255}.${third}.0/24`);
+      : Prefix(`193.${(n >>> 16) & 255}.${third}.0/24`);
   });
 }
 

@@ -28,9 +28,9 @@ import {
 } from "./rehearsal-script.ts";
 
 /** Sessions, feeds and withdrawals so often: by then little is left to compile. */
-const ACTS = 3;
+const ACTS = 2;
 /** How often an act announces all prefixes, each time with other attributes. */
-const FEEDS_PER_ACT = 4;
+const FEEDS_PER_ACT = 3;
 /** UPDATEs in one input: what interpreted code reads in a few milliseconds. */
 const CHUNK_UPDATES = 20;
 const LONE_CHANGES = 60;
@@ -110,11 +110,18 @@ export class Rehearsal {
   /** Does what a driver does: all that an input asks for, and the work that follows. */
   #feed(input: SpeakerInput): void {
     this.#clock++;
-    let actions = this.#speaker.handle(input, Instant(this.#clock));
-    while (this.#perform(actions)) {
-      const resumed = { type: "workResumed", budget: WORK_BUDGET } as const;
-      actions = this.#speaker.handle(resumed, Instant(this.#clock));
+    let next: SpeakerInput | undefined = input;
+    while (next !== undefined) {
+      const workPending = this.#perform(this.#speaker.handle(next, Instant(this.#clock)));
+      if (workPending) next = { type: "workResumed", budget: WORK_BUDGET };
+      else next = this.#isDue() ? { type: "deadlineReached" } : undefined;
     }
+  }
+
+  /** Output that was put off is due at once. */
+  #isDue(): boolean {
+    const deadline = this.#speaker.nextDeadline();
+    return deadline !== undefined && deadline <= this.#clock;
   }
 
   /** True when work waits. */
