@@ -4,7 +4,7 @@ import { tryProgram } from "../../src/lab/program.ts";
 
 const RUNNER = fileURLToPath(new URL("../support/with-ipip-kernel.sh", import.meta.url));
 const INSIDE = fileURLToPath(new URL("./ipip-in-kernel.ts", import.meta.url));
-const STEPS = 10;
+const STEPS = 20;
 
 // Not every kernel has IP-in-IP; Debian's user-mode-linux does, and boots in seconds.
 t.test(

@@ -1,4 +1,4 @@
-import t from "tap";
+import t, { type Test } from "tap";
 import { CrossedSubnets } from "../support/crossed-subnets.ts";
 
 const TUNNEL = { ipv4: /dev vxlan\.calico .*onlink/, ipv6: /via fe80::.* dev vxlan-v6\.calico/ };
@@ -28,6 +28,11 @@ t.test(
       await subnets.routed(2, 1, family, DIRECT[family]);
       await subnets.routed(1, 3, family, TUNNEL[family]);
     }
+    for (const family of FAMILIES) {
+      t.ok(await subnets.passes([1, 2], 1500, family), `${family}: Ethernet's own size without`);
+      t.notOk(await subnets.passes([1, 2], 1501, family));
+      await pathMtu(t, subnets, family);
+    }
     subnets.setMode("Always");
     for (const family of FAMILIES) {
       await subnets.routed(1, 2, family, TUNNEL[family]);
@@ -45,8 +50,7 @@ t.test(
     const link = await subnets.lab.run("host1", ["ip", "-d", "link", "show", "vxlan.calico"]);
     t.match(link, /mtu 1450/, "MTU: Ethernet's less the encapsulation");
     t.match(link, /vxlan id 4096 local 10\.97\.1\.1 dev eth0 .*dstport 4789 nolearning/);
-    t.ok(await subnets.passes(1, 3, 1450), "a packet of that size passes in one piece");
-    t.notOk(await subnets.passes(1, 3, 1451), "and a larger one does not");
+    for (const family of FAMILIES) await pathMtu(t, subnets, family);
     const forwarding = await subnets.lab.run("host1", [
       "bridge",
       "fdb",
@@ -74,6 +78,13 @@ t.test(
   },
 );
 
+/** Ethernet's size less the outer headers: what the device says is what passes. RFC 7348 §4.3. */
+async function pathMtu(t: Test, subnets: CrossedSubnets, family: "ipv4" | "ipv6"): Promise<void> {
+  const size = { ipv4: 1450, ipv6: 1430 }[family];
+  t.ok(await subnets.passes([1, 3], size, family), `${family}: ${size} octets in one piece`);
+  t.notOk(await subnets.passes([1, 3], size + 1, family), "and no more");
+}
+
 t.test("pools of different modes, and a node whose address changes", async (t) => {
   const subnets = await CrossedSubnets.open("mixed", { tunnel: "vxlan" });
   t.teardown(() => subnets.close());
@@ -89,10 +100,18 @@ t.test("pools of different modes, and a node whose address changes", async (t) =
   await subnets.routed(3, 2, "ipv4", TUNNEL.ipv4);
   t.pass("each pool's routes go its own way");
 
-  await subnets.moveHost3("10.97.2.30");
+  await subnets.moveHost3("10.97.2.30", "ipv4");
   await subnets.forwards(2, "10.97.2.30");
   const stream = await subnets.pings(2, 3, "ipv4");
   const { received } = await stream.stop();
   t.ok(received > 0, "the far end is found at its new address");
   t.notMatch(await subnets.forwarding(2), /10\.97\.2\.3 /, "and nothing leads to the old one");
+  subnets.setPools([{ cidr: "192.168.0.0/16" }, { cidr: "fd80::/48", vxlanMode: "CrossSubnet" }]);
+  await subnets.routed(2, 3, "ipv6", TUNNEL.ipv6);
+  await subnets.moveHost3("fd97:2::30", "ipv6");
+  await subnets.forwards(2, "fd97:2::30", "vxlan-v6.calico");
+  await subnets.routed(2, 3, "ipv6", TUNNEL.ipv6);
+  await subnets.routed(3, 2, "ipv6", TUNNEL.ipv6);
+  await subnets.answered(2, 3, "ipv6");
+  t.pass("the same for IPv6");
 });

@@ -15,6 +15,8 @@ export type CrossedSubnetsPlan = {
   readonly tunnel: "ipip" | "vxlan";
   /** How many times longer than usual everything may take. */
   readonly patience?: number;
+  /** What host2's Node says besides, where somebody else writes it. */
+  readonly host2?: { readonly [field: string]: string };
 };
 
 /** The hosts, and in which subnet each is. */
@@ -34,10 +36,12 @@ export class CrossedSubnets {
   readonly workloads: readonly WorkloadPlan[];
   readonly resources: string;
   readonly #patience: number;
+  readonly #host2: CrossedSubnetsPlan["host2"];
   readonly #field: "ipipMode" | "vxlanMode";
 
-  private constructor(lab: Lab, { tunnel, patience = 1 }: CrossedSubnetsPlan) {
+  private constructor(lab: Lab, { tunnel, patience = 1, host2 }: CrossedSubnetsPlan) {
     this.lab = lab;
+    this.#host2 = host2;
     this.#patience = patience;
     this.#field = `${tunnel}Mode`;
     this.resources = `${lab.folder}/resources`;
@@ -65,9 +69,10 @@ export class CrossedSubnets {
     return subnets;
   }
 
-  async start(mode: Mode): Promise<void> {
+  async start(mode: Mode, hosts: readonly HostNumber[] = [1, 2, 3]): Promise<void> {
     this.setMode(mode);
-    await Promise.all(this.hosts.map((host) => host.start(15 * this.#patience)));
+    const started = this.hosts.filter((_host, index) => hosts.some((each) => each === index + 1));
+    await Promise.all(started.map((host) => host.start(15 * this.#patience)));
   }
 
   /** Changes the mode of both pools; an IPv6 pool has no IP-in-IP. */
@@ -88,11 +93,13 @@ export class CrossedSubnets {
     );
   }
 
-  /** Gives host3 another IPv4 address, on its interface and in its Node; all else that its Node says stays. */
-  async moveHost3(to: string): Promise<void> {
-    await this.lab.ip("host3", `addr add ${to}/24 dev eth0`);
+  /** Gives host3 another address, on its interface and in its Node; all else that its Node says stays. */
+  async moveHost3(to: string, family: LabFamily): Promise<void> {
+    const length = family === "ipv4" ? 24 : 64;
+    await this.lab.ip("host3", `addr add ${to}/${length} dev eth0`);
     const file = `${this.resources}/nodes.yaml`;
-    const text = readFileSync(file, "utf8").replace(`${this.address(3, "ipv4")}/24`, `${to}/24`);
+    const before = `${this.address(3, family)}/${length}`;
+    const text = readFileSync(file, "utf8").replace(before, `${to}/${length}`);
     writeFileSync(`${this.resources}/.nodes.yaml`, text);
     renameSync(`${this.resources}/.nodes.yaml`, file);
   }
@@ -141,17 +148,17 @@ export class CrossedSubnets {
   }
 
   /** The forwarding database of a host's VXLAN device. */
-  forwarding(host: HostNumber): Promise<string> {
-    return this.lab.run(`host${host}`, ["bridge", "fdb", "show", "dev", "vxlan.calico"]);
+  forwarding(host: HostNumber, device = "vxlan.calico"): Promise<string> {
+    return this.lab.run(`host${host}`, ["bridge", "fdb", "show", "dev", device]);
   }
 
   /** Waits until that host's VXLAN has a far end there. */
-  async forwards(host: HostNumber, underlay: string): Promise<void> {
+  async forwards(host: HostNumber, underlay: string, device?: string): Promise<void> {
     let seen = "";
     await waitUntil(
       `host${host} forwards to ${underlay}`,
       async () => {
-        seen = await this.forwarding(host);
+        seen = await this.forwarding(host, device);
         return seen.includes(`dst ${underlay} `);
       },
       {
@@ -191,10 +198,16 @@ export class CrossedSubnets {
     };
   }
 
-  /** The largest packet that goes from one workload to another in one piece, tried as it is: true if it is answered. */
-  async passes(from: HostNumber, to: HostNumber, packet: number): Promise<boolean> {
-    const target = this.workloads[to - 1]?.ipv4 ?? "";
-    const payload = String(packet - 28);
+  /** Whether a packet of this size goes from one workload to another in one piece, whatever was learned of the path before. */
+  async passes(
+    [from, to]: readonly [HostNumber, HostNumber],
+    packet: number,
+    family: LabFamily = "ipv4",
+  ): Promise<boolean> {
+    const target = this.workloads[to - 1]?.[family] ?? "";
+    const [version, headers] = family === "ipv4" ? ["-4", 28] : ["-6", 48];
+    await this.lab.run(`w${from}`, ["ip", version, "route", "flush", "cache"]);
+    const payload = String(packet - headers);
     const command = ["ping", "-c", "1", "-W", "2", "-M", "do", "-s", payload, target];
     const { stdout } = await this.lab.try(`w${from}`, command);
     return stdout.includes("1 received");
@@ -259,6 +272,7 @@ export class CrossedSubnets {
         bgp: {
           ipv4Address: `10.97.${subnet}.${number}/24`,
           ipv6Address: `fd97:${subnet}::${number}/64`,
+          ...(node === "host2" && this.#host2),
         },
       },
     }));
