@@ -22,7 +22,6 @@ export function exportProfileOf(sources: ProfileSources): ExportProfile | undefi
   return {
     target: targetOf(config),
     localAsn: config.localAsn,
-    ownAsn: speaker.asn,
     routerId: speaker.routerId,
     ...(speaker.clusterId !== undefined && { clusterId: speaker.clusterId }),
     nextHopMode: config.nextHopMode,

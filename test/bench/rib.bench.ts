@@ -42,7 +42,6 @@ const BY_PREFIX: Policy = {
 const PROFILE: ExportProfile = {
   target: "client",
   localAsn: Asn(65000),
-  ownAsn: Asn(65000),
   routerId: RouterId(99),
   clusterId: RouterId(99),
   nextHopMode: "auto",

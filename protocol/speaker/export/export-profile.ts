@@ -9,9 +9,8 @@ import type { WireContext } from "../../wire/wire-context.ts";
 /** Everything that shapes what a peer is told in one family. Peers whose profiles are equal share an update group. */
 export type ExportProfile = {
   readonly target: ExportTarget;
-  /** Our AS towards this peer; differs from `ownAsn` with local-as (both are then prepended). */
+  /** Our AS towards this peer, and all that it sees of us: with another one than the speaker's, that does not appear. RFC 7705 §3.2. */
   readonly localAsn: Asn;
-  readonly ownAsn: Asn;
   readonly routerId: RouterId;
   /** Present on a route reflector; it goes into CLUSTER_LIST. RFC 4456 §7. */
   readonly clusterId?: RouterId;

@@ -74,9 +74,7 @@ export class ExportTransform {
     this.#profile = profile;
     this.#family = family;
     this.#nextHopSelf = nextHopOctets(profile);
-    // With local-as the peer sees the local AS first, and our true AS behind it.
-    this.#ownAsns =
-      profile.localAsn === profile.ownAsn ? [profile.localAsn] : [profile.localAsn, profile.ownAsn];
+    this.#ownAsns = [profile.localAsn];
     this.#clusterId = uint32Octets(profile.clusterId ?? profile.routerId);
   }
 

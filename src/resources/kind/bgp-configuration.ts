@@ -68,7 +68,7 @@ const spec = z.strictObject({
     .enum(["Enabled", "Disabled", "EnabledIPIPOnly", "EnabledNoEncapOnly"])
     .optional()
     .describe(
-      "Disabled keeps learned routes out of the kernel: a reflector that does not forward.",
+      "Disabled keeps learned routes out of the kernel: a reflector that does not forward. The others, which in Calico divide routes among programs, mean all.",
     ),
   ipv4NormalRoutePriority: routePriority
     .optional()

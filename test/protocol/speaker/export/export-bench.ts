@@ -19,7 +19,6 @@ export type Source = keyof typeof SOURCES;
 export const BASE: ExportProfile = {
   target: "ebgp",
   localAsn: Asn(65000),
-  ownAsn: Asn(65000),
   routerId: RouterId(99),
   nextHopMode: "auto",
   nextHopSelf: IpAddress("10.0.0.99"),

@@ -144,11 +144,11 @@ const CHANGED: readonly (readonly [string, ExportProfile, Source, AttributeSet, 
     { ...SET, asPath: path(65000, 64512) },
   ],
   [
-    "local-as: the local AS first, then our own",
+    "local-as: the local AS and no other (RFC 7705 §3.2)",
     { ...EBGP, localAsn: Asn(64999) },
     "local",
     { ...SET, asPath: [] },
-    { ...SET, nextHop: BASE.nextHopSelf, asPath: path(64999, 65000) },
+    { ...SET, nextHop: BASE.nextHopSelf, asPath: path(64999) },
   ],
   [
     "a local route to iBGP: our next hop, LOCAL_PREF 100, path untouched",

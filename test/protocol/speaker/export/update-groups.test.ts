@@ -72,7 +72,6 @@ function profileOf(peer: number, policy: Policy, { family, addPath }: Setting): 
   return {
     target: peer === 1 || peer === 2 ? "ebgp" : peer < 6 ? "client" : "nonClient",
     localAsn: Asn(65000),
-    ownAsn: Asn(65000),
     routerId: RouterId(99),
     clusterId: RouterId(99),
     nextHopMode: peer === 7 ? "self" : "auto",
