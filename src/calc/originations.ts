@@ -91,8 +91,9 @@ function tunnelOriginations(
   { own, normal }: Surroundings,
 ): readonly Origination[] {
   return devices.flatMap(({ name, address }) => {
-    const prefix = address && hostPrefix(address);
-    if (prefix === undefined || aggregateOf(own, prefix) !== undefined) return [];
+    if (address === undefined) return [];
+    const prefix = hostPrefix(address);
+    if (aggregateOf(own, prefix) !== undefined) return [];
     const localPref = localPrefOf(normalOf(address, normal));
     return [{ prefix, kind: "prefix" as const, interface: name, localPref }];
   });

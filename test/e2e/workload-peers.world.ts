@@ -19,7 +19,7 @@ t.test(
     const [speaker, other] = rack.workloads;
     if (speaker === undefined || other === undefined) throw new Error("two workloads");
     await rack.start();
-    const endpoints = (annotations: Metadata["annotations"]) => [
+    const endpoints = (annotations: NonNullable<Metadata["annotations"]>) => [
       endpoint(speaker, { labels: { bgp: "yes" } }),
       endpoint(other, { annotations }),
     ];
