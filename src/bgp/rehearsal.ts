@@ -45,6 +45,8 @@ export class Rehearsal {
   readonly #speaker = new Speaker({ random: () => 0.5 });
   readonly #steps: Iterator<undefined>;
   readonly #readers = new Map<Family, BestRouteReader>();
+  readonly #inputs: SpeakerInput[] = [];
+  #workPending = false;
   #nextConnection: ConnectionId = 2;
   #clock = 0;
   #octetsTold = 0;
@@ -110,30 +112,32 @@ export class Rehearsal {
   /** Does what a driver does: all that an input asks for, and the work that follows. */
   #feed(input: SpeakerInput): void {
     this.#clock++;
-    let next: SpeakerInput | undefined = input;
-    while (next !== undefined) {
-      const workPending = this.#perform(this.#speaker.handle(next, Instant(this.#clock)));
-      if (workPending) next = { type: "workResumed", budget: WORK_BUDGET };
-      else next = this.#isDue() ? { type: "deadlineReached" } : undefined;
+    this.#inputs.push(input);
+    for (;;) {
+      const next = this.#inputs.shift() ?? this.#followUp();
+      if (next === undefined) return;
+      this.#perform(this.#speaker.handle(next, Instant(this.#clock)));
     }
   }
 
-  /** Output that was put off is due at once. */
-  #isDue(): boolean {
+  /** Work that waits, or output that was put off and is due at once. */
+  #followUp(): SpeakerInput | undefined {
+    if (this.#workPending) {
+      this.#workPending = false;
+      return { type: "workResumed", budget: WORK_BUDGET };
+    }
     const deadline = this.#speaker.nextDeadline();
-    return deadline !== undefined && deadline <= this.#clock;
+    const isDue = deadline !== undefined && deadline <= this.#clock;
+    return isDue ? { type: "deadlineReached" } : undefined;
   }
 
-  /** True when work waits. */
-  #perform(actions: readonly SpeakerAction[]): boolean {
-    let workPending = false;
+  #perform(actions: readonly SpeakerAction[]): void {
     for (const action of actions) {
-      if (action.type === "workPending") workPending = true;
+      if (action.type === "workPending") this.#workPending = true;
       else if (action.type === "transmitReady") this.#transmit(action.connection);
       else if (action.type === "bestRoutesChanged") this.#readBestRoutes(action.family);
       else if (action.type === "trackNextHops") this.#resolve(action.nextHops);
     }
-    return workPending;
   }
 
   #transmit(connection: ConnectionId): void {
@@ -141,7 +145,7 @@ export class Rehearsal {
       const buffers = this.#speaker.transmit(connection, 65_536);
       if (buffers.length === 0) return;
       for (const { length } of buffers) this.#octetsTold += length;
-      this.#speaker.handle({ type: "transmitted", connection }, Instant(this.#clock));
+      this.#inputs.push({ type: "transmitted", connection });
     }
   }
 
@@ -158,7 +162,7 @@ export class Rehearsal {
     const nextHops = addresses.map((nextHop) => {
       return { nextHop, reachable: true, metric: 0, onLink: true };
     });
-    this.#speaker.handle({ type: "nextHopChanged", nextHops }, Instant(this.#clock));
+    this.#inputs.push({ type: "nextHopChanged", nextHops });
   }
 }
 
