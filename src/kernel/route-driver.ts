@@ -2,8 +2,8 @@
  * The routes of one protocol number in one table, brought to a desired state (section 5 of the design). Synchronous and
  * without timers: its owner feeds wishes and notifications, calls apply() when there is work, retry() with back-off and
  * audit() every AUDIT_INTERVAL_SECONDS. One row a key (prefix, metric); we set no TOS, and routes that have one are none
- * of ours. No nexthop objects: the kernel flushes them, and all routes that use them, with their link and without a word,
- * and plain routes are fast enough (100,000 in 0.3 s on two quiet cores). The rows live in routes/family-routes.ts, the
+ * of ours. No nexthop objects: the kernel flushes them, and all routes that use them, with their link and without a word
+ * (ADR 25). The rows live in routes/family-routes.ts, the
  * reading of the kernel in routes/route-audit.ts.
  */
 import { type Family, IPV4_UNICAST, IPV6_UNICAST } from "../../protocol/types/family.ts";
