@@ -12,6 +12,7 @@ import {
 import { metricsText } from "../api/metrics.ts";
 import { peerReport } from "../api/reports.ts";
 import { processClock } from "../bgp/clock.ts";
+import { resourcesOfKind } from "../datastore/resource-table.ts";
 import { version } from "../lib/version.ts";
 import { withoutPasswords } from "../resources/password.ts";
 import type { Agent } from "./agent.ts";
@@ -35,9 +36,7 @@ export function apiSourceOf(agent: Agent): ApiSource {
     peers,
     routes: (query) => agent.speaker.routes(query),
     resources: (kind) =>
-      [...agent.report.resources.values()]
-        .filter((resource) => resource.kind === kind)
-        .map((resource) => withoutPasswords(resource)),
+      resourcesOfKind(agent.report.resources, kind).map((resource) => withoutPasswords(resource)),
     kernel: () => agent.kernel.report(),
     workloads: () => {
       refuseWhileStopping(agent);
@@ -145,7 +144,7 @@ function datastoreReport({ config, report }: Agent): DatastoreReport {
 }
 
 function loopReport(agent: Agent, lag: ReturnType<typeof monitorEventLoopDelay>): LoopReport {
-  const { longSlices, workBudget } = agent.driver.statistics();
+  const { longSlices, workBudget, tasks } = agent.driver.statistics();
   // The histogram counts the timer's own period.
   const milliseconds = (nanoseconds: number) =>
     Math.max(0, Math.round(nanoseconds / 1e5) / 10 - LAG_RESOLUTION_MILLISECONDS);
@@ -155,6 +154,7 @@ function loopReport(agent: Agent, lag: ReturnType<typeof monitorEventLoopDelay>)
     lagMaxMilliseconds: milliseconds(lag.max),
     longSlices,
     workBudget,
+    tasks,
   };
 }
 

@@ -1,3 +1,4 @@
+import { resourcesOfKind } from "../datastore/resource-table.ts";
 import { type IpamSettings, SETTINGS_KINDS, settingsOf } from "../ipam/settings.ts";
 import type { HostFollowerReport } from "./host-follower.ts";
 
@@ -11,8 +12,7 @@ export function followedSettings(report: () => HostFollowerReport): () => IpamSe
     // Pools that vanished with their blocks must not be assigned from, whatever else stays in force.
     if (state !== "in-sync" || loss !== undefined) return undefined;
     if (known?.of !== resources) {
-      const kinds: ReadonlySet<string> = new Set(SETTINGS_KINDS);
-      const wanted = [...resources.values()].filter(({ kind }) => kinds.has(kind));
+      const wanted = SETTINGS_KINDS.flatMap((kind) => resourcesOfKind(resources, kind));
       known = { of: resources, settings: settingsOf(wanted) };
     }
     return known.settings;

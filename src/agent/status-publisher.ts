@@ -2,12 +2,14 @@ import type { PeerSnapshot } from "../../protocol/speaker/speaker-snapshot.ts";
 import { formatRouterId, type RouterId } from "../../protocol/types/router-id.ts";
 import { processClock } from "../bgp/clock.ts";
 import type { Datastore } from "../datastore/datastore.ts";
+import { resourcesOfKind } from "../datastore/resource-table.ts";
 import { equalJson } from "../lib/exact-json.ts";
 import { version } from "../lib/version.ts";
 import { API_VERSION, type Resource } from "../resources/resource.ts";
 import type { Agent } from "./agent.ts";
 import type { EventLog } from "./event-log.ts";
 
+const KIND = "CalicoNodeStatus";
 /** How often it is looked whether there is something to tell: a person may be waiting for it. */
 const LOOK_MILLISECONDS = 500;
 /** News are told at once, but not more often than this: every write is heard by every node. */
@@ -22,7 +24,8 @@ export type StatusPublisherOptions = {
   readonly datastore: Pick<Datastore, "create" | "update">;
   /** Whether an object is made where none asks for this node's state; not into a directory that a person keeps. */
   readonly makesOwn: boolean;
-  readonly resources: () => Iterable<Resource<string, unknown>>;
+  /** Every CalicoNodeStatus. */
+  readonly requests: () => readonly Resource<string, unknown>[];
   /** True once the resources are those of the datastore. */
   readonly isInSync: () => boolean;
   readonly peers: () => readonly PeerSnapshot[];
@@ -79,9 +82,8 @@ export class StatusPublisher {
   }
 
   #requests(): readonly Request[] {
-    return ([...this.#options.resources()] as readonly Request[]).filter(
-      ({ kind, spec }) => kind === "CalicoNodeStatus" && spec.node === this.#options.nodeName,
-    );
+    const all = this.#options.requests() as readonly Request[];
+    return all.filter(({ spec }) => spec.node === this.#options.nodeName);
   }
 
   /** A daemon that is tried out for a moment leaves nothing in the cluster. */
@@ -93,8 +95,7 @@ export class StatusPublisher {
   async #makeOwn(): Promise<void> {
     const { nodeName: node, datastore } = this.#options;
     const spec = { node, classes: ["Agent", "BGP"], updatePeriodSeconds: OWN_PERIOD_SECONDS };
-    const kind = "CalicoNodeStatus";
-    await datastore.create({ apiVersion: API_VERSION, kind, metadata: { name: node }, spec });
+    await datastore.create({ apiVersion: API_VERSION, kind: KIND, metadata: { name: node }, spec });
   }
 
   async #tell(request: Request): Promise<void> {
@@ -178,7 +179,7 @@ export function statusPublisherOf(agent: Agent, datastore: Datastore): StatusPub
     nodeName: config.nodeName,
     datastore,
     makesOwn: config.datastore.type === "etcd",
-    resources: () => agent.report.resources.values(),
+    requests: () => resourcesOfKind(agent.report.resources, KIND),
     isInSync: () => agent.report.state === "in-sync",
     peers: () => speaker.peers(),
     routerId: () => speaker.status().routerId,

@@ -5,11 +5,12 @@ import type { AnyResource } from "../resources/schemas.ts";
 import { type Validated, validateResource } from "../resources/validate.ts";
 import { type Datastore, RevisionGone, type StoreProblem, type WatchBatch } from "./datastore.ts";
 import { type Loss, LossGuard } from "./loss-guard.ts";
+import { ResourceTable } from "./resource-table.ts";
 import { withInterruptions } from "./with-interruptions.ts";
 
 /** What the cluster is, as far as this process knows. Every update carries the whole; `changed` says what moved. */
 export type SyncUpdate = {
-  /** Checked objects by formatKey. Not to be changed by the receiver; the next update has a new map. */
+  /** Checked objects by formatKey: a new map each time, which shows the present until the next update is asked for. */
   readonly resources: ReadonlyMap<string, AnyResource>;
   /** Keys that were added, changed or removed since the last update. */
   readonly changed: ReadonlySet<string>;
@@ -91,7 +92,7 @@ export async function* syncDatastore(
 class SyncState {
   readonly #datastore: Datastore;
   readonly #guard: LossGuard<AnyResource>;
-  readonly #resources = new Map<string, AnyResource>();
+  readonly #resources = new ResourceTable();
   readonly #rejected = new Map<string, SyncProblem>();
   #changed = new Set<string>();
 
@@ -204,7 +205,7 @@ class SyncState {
     const changed = this.#changed;
     this.#changed = new Set();
     const { loss } = this.#guard;
-    const resources = new Map(this.#resources);
+    const resources = this.#resources.view();
     return { resources, changed, inSync, problems, ...(loss !== undefined && { loss }) };
   }
 }

@@ -22,7 +22,7 @@ function publisher(datastore: MemoryDatastore, options: { makesOwn: boolean }) {
     nodeName: "h1",
     datastore,
     ...options,
-    resources: () => resources,
+    requests: () => resources,
     isInSync: () => true,
     peers,
     routerId: () => undefined,
