@@ -3,7 +3,7 @@
  * without timers: its owner feeds wishes and notifications, calls apply() when there is work, retry() with back-off and
  * audit() every AUDIT_INTERVAL_SECONDS. One row a key (prefix, metric); we set no TOS, and routes that have one are none
  * of ours. No nexthop objects: the kernel flushes them, and all routes that use them, with their link and without a word
- * (ADR 25). The rows live in routes/family-routes.ts, the
+ * (ADR 27). The rows live in routes/family-routes.ts, the
  * reading of the kernel in routes/route-audit.ts.
  */
 import { type Family, IPV4_UNICAST, IPV6_UNICAST } from "../../protocol/types/family.ts";
