@@ -4,6 +4,7 @@ import { findKind } from "../../resources/kinds.ts";
 import type { CommandContext } from "../command.ts";
 import { ExitCode } from "../exit-code.ts";
 import { formatOutput } from "../output.ts";
+import { requireKind } from "../resource-names.ts";
 import { formatTable, type TableColumn } from "../text-table.ts";
 import { ROUTE_COLUMNS } from "./bgp-routes.ts";
 
@@ -14,6 +15,8 @@ export async function explain(context: CommandContext): Promise<number> {
   if (kind !== undefined) {
     return (await import("./explain-kind.ts")).explainKind(context, kind.kind, path);
   }
+  // No prefix is without a digit or a colon.
+  if (!/[\d:]/.test(context.arguments[0] ?? "")) requireKind(word);
   const report = await new ApiClient(context.socket).explain(context.arguments[0] ?? "");
   const text = await formatOutput(context.output, report, (view) =>
     explainText(report, { ...view, width: context.width }),
