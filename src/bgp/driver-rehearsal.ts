@@ -24,6 +24,8 @@ export class DriverRehearsal {
   /** The clients' ends of the connections. */
   readonly #clients: Socket[] = [];
   #octetsTold = 0;
+  /** Clients that have had an answer to their OPEN. */
+  #established = 0;
   #changes = 0;
   #turns = -1;
   #endsAt: number | undefined;
@@ -66,7 +68,7 @@ export class DriverRehearsal {
     const isQuiet = turns === this.#turns;
     this.#turns = turns;
     if (performance.now() > Number(this.#endsAt) || this.#changes === LONE_CHANGES) this.end();
-    else if (isQuiet && this.#octetsTold > 0) {
+    else if (isQuiet && this.#established === HOSTS.length) {
       // Two variants in turn: each is a change.
       const update = announcement((this.#changes >> 5) % 2)(this.#changes & 31);
       this.#clients[0]?.write(encode(update));
@@ -118,7 +120,10 @@ export class DriverRehearsal {
       this.#octetsTold += bytes.length;
     });
     // An OPEN that came before ours would be refused.
-    client.once("data", () => client.write(greeting(host)));
+    client.once("data", () => {
+      client.write(greeting(host));
+      client.once("data", () => this.#established++);
+    });
   }
 }
 
