@@ -65,6 +65,19 @@ export type LoopReport = {
   /** Slices of work that took more than 10 ms. */
   readonly longSlices: number;
   readonly workBudget: number;
+  /** What the BGP driver's tasks took, by kind. */
+  readonly tasks: readonly TaskTimesReport[];
+};
+
+export type TaskTimesReport = {
+  readonly task: string;
+  readonly count: number;
+  readonly milliseconds: number;
+  readonly maxMilliseconds: number;
+  /** Tasks of more than 5 ms. */
+  readonly overLimit: number;
+  /** How many took at most so long. */
+  readonly buckets: readonly { readonly milliseconds: number; readonly count: number }[];
 };
 
 export type KernelReport = {

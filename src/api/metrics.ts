@@ -6,6 +6,7 @@ import { ipamFamilies } from "./ipam-metrics.ts";
 import { formatOpenMetrics, type Labels, type MetricFamily, type Sample } from "./openmetrics.ts";
 import { rulesFamilies } from "./rules-metrics.ts";
 import type { RulesReport } from "./rules-report.ts";
+import { taskFamilies } from "./task-metrics.ts";
 
 /** What the metrics are made of: the same reports that the API shows, and counters that the daemon keeps. */
 export type MetricsInput = {
@@ -42,6 +43,7 @@ export function metricsText(input: MetricsInput): string {
     ...rulesFamilies(input.rules),
     ...ipamFamilies(input.ipam),
     ...daemonFamilies(input),
+    ...taskFamilies(input.status.loop.tasks),
   ]);
 }
 

@@ -2,16 +2,27 @@
 export type MetricFamily = {
   /** Without the suffix that the type adds ("_total", "_info"). */
   readonly name: string;
-  readonly type: "gauge" | "counter" | "info" | "stateset";
+  readonly type: "gauge" | "counter" | "info" | "stateset" | "histogram";
   /** Says what it counts, and what to do when it moves. */
   readonly help: string;
   readonly samples: readonly Sample[];
 };
 
-export type Sample = { readonly labels: Labels; readonly value: number };
+export type Sample = {
+  readonly labels: Labels;
+  readonly value: number;
+  /** Which series of a histogram this is. */
+  readonly suffix?: "_bucket" | "_sum" | "_count";
+};
 export type Labels = { readonly [label: string]: string | number };
 
-const SUFFIX = { gauge: "", counter: "_total", info: "_info", stateset: "" } as const;
+const SUFFIX = {
+  gauge: "",
+  counter: "_total",
+  info: "_info",
+  stateset: "",
+  histogram: "",
+} as const;
 
 /** The whole exposition. Families without samples are left out. */
 export function formatOpenMetrics(families: readonly MetricFamily[]): string {
@@ -22,7 +33,8 @@ export function formatOpenMetrics(families: readonly MetricFamily[]): string {
 function formatFamilyText({ name, type, help, samples }: MetricFamily): string {
   const head = `# TYPE ${name} ${type}\n# HELP ${name} ${escapeText(help)}\n`;
   const lines = samples.map(
-    ({ labels, value }) => `${name}${SUFFIX[type]}${formatLabels(labels)} ${value}\n`,
+    ({ labels, value, suffix }) =>
+      `${name}${suffix ?? SUFFIX[type]}${formatLabels(labels)} ${value}\n`,
   );
   return head + lines.join("");
 }

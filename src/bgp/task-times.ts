@@ -1,8 +1,8 @@
 /** No task of the driver should keep the event loop longer than this. */
-export const TASK_LIMIT_MILLISECONDS = 5;
+const TASK_LIMIT_MILLISECONDS = 5;
 
 /** Upper bounds of the histogram's buckets, in milliseconds; what is longer than the last one is in none. */
-export const TASK_BUCKETS_MILLISECONDS = [0.1, 0.5, 1, 2, 5, 10, 20, 50] as const;
+const TASK_BUCKETS_MILLISECONDS = [0.1, 0.5, 1, 2, 5, 10, 20, 50] as const;
 
 /** How long one kind of task took so far. */
 export type TaskReport = {
@@ -12,8 +12,8 @@ export type TaskReport = {
   readonly maxMilliseconds: number;
   /** Tasks that took longer than TASK_LIMIT_MILLISECONDS. */
   readonly overLimit: number;
-  /** How many took at most as long as the bound of the same place says; each includes those before it. */
-  readonly buckets: readonly number[];
+  /** How many took at most so long; each includes those before it. */
+  readonly buckets: readonly { readonly milliseconds: number; readonly count: number }[];
 };
 
 /** Durations of what the driver does, by kind of task: a turn as a whole, and each of its parts. */
@@ -59,7 +59,10 @@ class Durations {
       milliseconds: this.#sum,
       maxMilliseconds: this.#max,
       overLimit: this.#overLimit,
-      buckets: [...this.#buckets],
+      buckets: TASK_BUCKETS_MILLISECONDS.map((bound, i) => ({
+        milliseconds: bound,
+        count: this.#buckets[i] as number,
+      })),
     };
   }
 }

@@ -84,7 +84,7 @@ function open(peer: number): void {
           type: "open",
           version: 4,
           asn: 64512,
-          holdTimeSeconds: 3,
+          holdTimeSeconds: 30,
           routerId: routerIdFromText(IpAddress(localAddress)),
           capabilities: [
             { type: "multiprotocol", family: IPV4_UNICAST },

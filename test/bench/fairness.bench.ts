@@ -116,6 +116,7 @@ function clientConfig(n: number, exportTag: number): PeerConfig {
   return peerConfig(`127.1.${n >> 8}.${n & 255}`, HERE, {
     passive: true,
     routeReflectorClient: true,
+    holdTimeSeconds: 30,
     keepaliveSeconds: 1,
     nextHopMode: "auto",
     families: [{ family: IPV4_UNICAST }],
@@ -184,8 +185,8 @@ function ask(command: PeerCommand): void {
 
 const range = (from: number, to: number) =>
   Array.from({ length: to - from + 1 }, (_, i) => from + i);
-const prefixes = () =>
-  speaker.status().families.find(({ family }) => family === IPV4_UNICAST)?.prefixes ?? 0;
+const routesLeft = () =>
+  speaker.status().families.find(({ family }) => family === IPV4_UNICAST)?.routes ?? 0;
 const established = () => speaker.status().peers.established;
 /** The peers were told all that the feeder's table has, without the few prefixes and paths that import refuses. */
 const toldTable = (to: readonly number[]) => () => {
@@ -223,13 +224,13 @@ await situation(
 await situation(
   "withdraw storm",
   () => ask({ type: "withdraw", peer: FEEDER }),
-  () => prefixes() === 0,
+  () => routesLeft() === 0,
 );
 await situation("full table again", () => ask({ type: "feed", peer: FEEDER }), toldTable(clients));
 await situation(
   "full-table peer down",
   () => ask({ type: "drop", peer: FEEDER }),
-  () => prefixes() === 0,
+  () => routesLeft() === 0,
 );
 await situation(
   `${SESSIONS} sessions at once`,

@@ -115,6 +115,19 @@ const STATUS: StatusReport = {
     lagMaxMilliseconds: 9,
     longSlices: 0,
     workBudget: 2000,
+    tasks: [
+      {
+        task: "turn",
+        count: 3,
+        milliseconds: 7.5,
+        maxMilliseconds: 6,
+        overLimit: 1,
+        buckets: [
+          { milliseconds: 5, count: 2 },
+          { milliseconds: 10, count: 3 },
+        ],
+      },
+    ],
   },
 };
 

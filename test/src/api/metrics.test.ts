@@ -38,7 +38,8 @@ t.test("what is exposed follows the rules of OpenMetrics", (t) => {
   const types = new Map<string, string>();
   const series = new Set<string>();
   for (const line of lines.slice(0, -1)) {
-    const [, declared, type] = /^# TYPE (\S+) (gauge|counter|info|stateset)$/.exec(line) ?? [];
+    const [, declared, type] =
+      /^# TYPE (\S+) (gauge|counter|info|stateset|histogram)$/.exec(line) ?? [];
     if (declared !== undefined && type !== undefined) {
       t.notOk(types.has(declared), `${declared} is declared once`);
       types.set(declared, type);
@@ -50,7 +51,7 @@ t.test("what is exposed follows the rules of OpenMetrics", (t) => {
     t.ok(Number.isFinite(Number(value)) && name !== "", line);
     t.notOk(series.has(name + labels), `${name}${labels} stands once`);
     series.add(name + labels);
-    const base = name.replace(/_(total|info)$/, "");
+    const base = name.replace(/_(total|info|bucket|sum|count)$/, "");
     const kind = types.get(name) ?? types.get(base);
     t.equal(name.endsWith("_total"), kind === "counter", `${name} is a ${kind}`);
     t.equal(name.endsWith("_info"), kind === "info", `${name} is a ${kind}`);
@@ -72,6 +73,11 @@ t.test("names that dashboards hold on to", (t) => {
     "tortie_fib_pending_routes 1",
     'tortie_datastore_up{endpoint="/etc/tortie/cluster"} 1',
     "nodejs_eventloop_lag_p99_seconds 0.0011",
+    'tortie_task_duration_seconds_bucket{task="turn",le="0.005"} 2',
+    'tortie_task_duration_seconds_bucket{task="turn",le="+Inf"} 3',
+    'tortie_task_duration_seconds_count{task="turn"} 3',
+    'tortie_task_max_seconds{task="turn"} 0.006',
+    'tortie_tasks_over_limit_total{task="turn"} 1',
   ];
   for (const line of wanted) t.ok(text.split("\n").includes(line), line);
   t.notMatch(text, /tortie_bgp_malformed_attributes/, "nothing counted, nothing shown");
