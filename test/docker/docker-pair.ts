@@ -1,5 +1,6 @@
 import { fileURLToPath } from "node:url";
 import { Lab } from "../../src/lab/lab.ts";
+import { waitUntil } from "../../src/lab/wait-until.ts";
 import { DockerHost } from "./docker-host.ts";
 import { packImage, removeImage } from "./docker-images.ts";
 
@@ -65,7 +66,7 @@ export class DockerPair {
     await host.run(`docker import -c 'CMD ["/bin/bash"]' - qperf < ${this.#image}`);
   }
 
-  /** One etcd on the first host, for tests in which that is not the matter. */
+  /** One etcd on the first host, for tests in which that is not the matter; returns when it answers. */
   async startEtcd(): Promise<void> {
     const urls = (flag: string, port: number) => `-${flag} http://${HOST1_IP}:${port}`;
     const flags = [
@@ -75,8 +76,16 @@ export class DockerPair {
       urls("initial-advertise-peer-urls", 2380),
       `-initial-cluster default=http://${HOST1_IP}:2380`,
       "-data-dir /var/lib/tortie/etcd",
+      // What it has written outlives the process, and a busy disk is not the matter.
+      "-unsafe-no-fsync",
     ];
-    await this.host(1).run(`etcd ${flags.join(" ")} > /var/log/tortie/etcd.log 2>&1 &`);
+    const host = this.host(1);
+    await host.run(`etcd ${flags.join(" ")} > /var/log/tortie/etcd.log 2>&1 &`);
+    const health = `curl -s -m 5 http://${HOST1_IP}:2379/health`;
+    await waitUntil("etcd answers", async () => (await host.try(health)).stdout.includes("true"), {
+      deadlineSeconds: 60,
+      whenLate: () => host.logTail("etcd"),
+    });
   }
 
   /** Makes a host a node, and starts its daemon: etcd must be there. */
