@@ -168,7 +168,7 @@ t.test("a workload that moves has its address at the new place beside the old on
     { node: "b", ipNetworks },
     { creationTimestamp: "2020-01-01T00:00:00Z" },
   );
-  const claims = (annotations: object, ...others: Parameters<typeof hostA>) =>
+  const claims = (annotations: object, ...others: readonly AnyResource[]) =>
     hostA(old, workload("new", { ipNetworks }, { annotations }), ...others).originations;
   t.match(claims({ "tortie/route-priority": "512" }), [
     { prefix: "10.65.0.1/32", localPref: 2147483135 },
