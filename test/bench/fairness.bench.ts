@@ -190,12 +190,12 @@ const routesLeft = () =>
 const established = () => speaker.status().peers.established;
 /** The peers were told all that the feeder's table has, without the few prefixes and paths that import refuses. */
 const toldTable = (to: readonly number[]) => () => {
-  const feeder = familyOf(FEEDER);
-  return (
-    feeder?.received === PREFIXES && to.every((n) => familyOf(n)?.advertised === feeder.accepted)
-  );
+  const families = familiesOfPeers();
+  const feeder = families[FEEDER - 1];
+  const told = (n: number) => families[n - 1]?.advertised === feeder?.accepted;
+  return feeder?.received === PREFIXES && to.every(told);
 };
-const familyOf = (n: number) => speaker.peers()[n - 1]?.families[0];
+const familiesOfPeers = () => speaker.peers().map(({ families }) => families[0]);
 
 driver.feed({ type: "originated", routes: [], complete: true });
 await driver.configure(configOf(0), { port: PORT, addresses: [IpAddress(HERE)] });
@@ -240,7 +240,7 @@ await situation(
 await situation(
   `${SESSIONS} clients tell 20 routes`,
   () => ask({ type: "announceOwn", peers: range(1, SESSIONS), each: 20 }),
-  () => range(1, SESSIONS).every((n) => familyOf(n)?.advertised === 20 * (SESSIONS - 1)),
+  () => familiesOfPeers().every((family) => family?.advertised === 20 * (SESSIONS - 1)),
 );
 watching = false;
 driver.close();
