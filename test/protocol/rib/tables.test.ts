@@ -8,6 +8,8 @@ import {
 } from "../../../protocol/rib/change-log.ts";
 import { DEFAULT_DECISION } from "../../../protocol/rib/decision-config.ts";
 import { HashIndex, home } from "../../../protocol/rib/hash-index.ts";
+import { IdQueue } from "../../../protocol/rib/id-queue.ts";
+import { PAGE_ROWS } from "../../../protocol/rib/page.ts";
 import { PrefixTable } from "../../../protocol/rib/prefix-table.ts";
 import { prefixFromWords, wordsOfPrefix } from "../../../protocol/rib/prefix-words.ts";
 import { IPV4_UNICAST, IPV6_UNICAST } from "../../../protocol/types/family.ts";
@@ -28,6 +30,28 @@ function world(options: { readonly logCapacity?: number; readonly maxPaths?: num
   for (const last of [1, 2, 3]) it.nextHop(`10.9.0.${last}`, { reachable: true, metric: 1 });
   return it;
 }
+
+t.test("a queue of ids gives them back in order, over many pages and when it runs empty", (t) => {
+  const random = randomFrom(2);
+  const queue = new IdQueue();
+  let pushed = 0;
+  let shifted = 0;
+  let wrong = 0;
+  for (let round = 0; round < 60; round++) {
+    for (let i = Math.floor(random() * 2 * PAGE_ROWS); i > 0; i--) queue.push(++pushed);
+    if (queue.length !== pushed - shifted) wrong++;
+    // Every fifth round all of it; exactly a page's end is met on the way.
+    const some = round % 5 === 4 ? queue.length : Math.floor(random() * queue.length);
+    for (let i = some; i > 0; i--) {
+      const next = ++shifted;
+      if (queue.first() !== next || queue.shift() !== next) wrong++;
+    }
+  }
+  t.equal(wrong, 0);
+  t.ok(shifted > 20 * PAGE_ROWS, `${shifted} ids went through`);
+  t.equal(queue.length, 0);
+  t.end();
+});
 
 t.test("the hash index finds what is in it, through growth, collisions and removals", (t) => {
   const random = randomFrom(1);
