@@ -1,19 +1,17 @@
 /*
- * The last part of the rehearsal (rehearsal.ts says why): lone changes through a driver, over loopback connections of this
- * process with itself. So the way from a new connection to its session, and from a socket that is readable to the sockets
- * of all peers, is compiled, Node's own part included, for sockets of the kind that sessions have.
+ * The last part of the rehearsal (rehearsal.ts says why): lone changes through a driver, over connections of this process
+ * with itself. So the way from a socket that is readable to the sockets of all peers is compiled, Node's own part included.
  */
-import { connect, type Socket } from "node:net";
+import { Socket } from "node:net";
 import { Speaker } from "../../protocol/speaker/speaker.ts";
-import { IpAddress } from "../../protocol/types/ip-address.ts";
+import type { IpAddress } from "../../protocol/types/ip-address.ts";
+import { openSocketPair } from "../kernel/native/socket-pair.ts";
 import { BgpDriver } from "./bgp-driver.ts";
 import type { BgpSockets } from "./bgp-sockets.ts";
 import { processClock } from "./clock.ts";
-import { nativeBgpSockets } from "./native-bgp-sockets.ts";
-import { announcement, encode, greeting, rehearsalConfig } from "./rehearsal-script.ts";
+import { announcement, encode, greeting, rehearsalConfig, SELF } from "./rehearsal-script.ts";
 
-/** The clients' last octets. */
-const HOSTS = Array.from({ length: 11 }, (_, i) => i + 2);
+const CLIENTS = 11;
 const LONE_CHANGES = 400;
 /** A play that does not come to its end by then is broken off: the daemon may be too busy for it. */
 const LONGEST_MILLISECONDS = 20_000;
@@ -24,8 +22,6 @@ export class DriverRehearsal {
   /** The clients' ends of the connections. */
   readonly #clients: Socket[] = [];
   #octetsTold = 0;
-  /** Clients that have had an answer to their OPEN. */
-  #established = 0;
   #changes = 0;
   #turns = -1;
   #endsAt: number | undefined;
@@ -68,7 +64,7 @@ export class DriverRehearsal {
     const isQuiet = turns === this.#turns;
     this.#turns = turns;
     if (performance.now() > Number(this.#endsAt) || this.#changes === LONE_CHANGES) this.end();
-    else if (isQuiet && this.#established === HOSTS.length) {
+    else if (isQuiet && this.#octetsTold > 0) {
       // Two variants in turn: each is a change.
       const update = announcement((this.#changes >> 5) % 2)(this.#changes & 31);
       this.#clients[0]?.write(encode(update));
@@ -79,7 +75,6 @@ export class DriverRehearsal {
 
   /** Drops everything. */
   end(): void {
-    if (this.#ended) return;
     this.#ended = true;
     this.#driver.close();
     for (const client of this.#clients) client.destroy();
@@ -87,46 +82,41 @@ export class DriverRehearsal {
 
   #begin(): void {
     this.#endsAt = performance.now() + LONGEST_MILLISECONDS;
-    const config = rehearsalConfig(HOSTS);
-    const peers = config.peers.map((peer, i) => {
-      return { ...peer, address: loopback(HOSTS[i] as number), localAddress: loopback(1) };
-    });
-    void this.#driver.configure({ ...config, peers }, { port: 0, addresses: [loopback(1)] });
+    const hosts = Array.from({ length: CLIENTS }, (_, i) => i + 2);
+    const config = rehearsalConfig(hosts, { passive: false });
+    void this.#driver.configure(config, { port: 179, addresses: [] });
     this.#driver.feed({ type: "originated", routes: [], complete: true });
   }
 
   #sockets(): BgpSockets {
-    const native = nativeBgpSockets();
     return {
-      ...native,
-      connect: () => {
-        throw new Error("a rehearsal waits for its clients");
+      connect: ({ address }) => {
+        const [here, there] = openSocketPair().map((fd) => pairedSocket(fd, address));
+        if (here === undefined || there === undefined) throw new Error("a pair has two ends");
+        const host = this.#clients.push(there) + 1;
+        there.on("error", () => {});
+        there.on("data", (bytes) => {
+          this.#octetsTold += bytes.length;
+        });
+        // An OPEN that came before ours would be refused.
+        there.once("data", () => there.write(greeting(host)));
+        setImmediate(() => here.emit("connect"));
+        return here;
       },
-      listen: async (options) => {
-        const listener = await native.listen(options);
-        for (const host of HOSTS) this.#join(host, listener.port);
-        return listener;
-      },
+      listen: () => Promise.reject(new Error("a rehearsal does not listen")),
+      applyToAccepted: () => false,
+      changeKey: () => {},
     };
-  }
-
-  #join(host: number, port: number): void {
-    if (this.#ended) return;
-    const client = connect({ port, host: loopback(1), localAddress: loopback(host) });
-    this.#clients.push(client);
-    // Without a loopback interface there is no play.
-    client.on("error", () => this.end());
-    client.on("data", (bytes) => {
-      this.#octetsTold += bytes.length;
-    });
-    // An OPEN that came before ours would be refused.
-    client.once("data", () => {
-      client.write(greeting(host));
-      client.once("data", () => this.#established++);
-    });
   }
 }
 
-function loopback(host: number): IpAddress {
-  return IpAddress(`127.0.0.${host}`);
+/** One end of a connection of this process with itself, as if it went to a client. */
+function pairedSocket(fd: number, address: IpAddress): Socket {
+  const socket = new Socket({ fd, readable: true, writable: true });
+  return Object.defineProperties(socket, {
+    localAddress: { value: SELF },
+    remoteAddress: { value: address },
+    // Only TCP knows resets.
+    resetAndDestroy: { value: () => socket.destroy() },
+  });
 }

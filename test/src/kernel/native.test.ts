@@ -21,6 +21,7 @@ import {
   decodeSocketAddress,
   encodeSocketAddress,
 } from "../../../src/kernel/native/socket-address.ts";
+import { openSocketPair } from "../../../src/kernel/native/socket-pair.ts";
 import { MD5_KEY_MAX_OCTETS, md5Signature } from "../../../src/kernel/native/tcp-md5.ts";
 import {
   connectTcp,
@@ -29,7 +30,6 @@ import {
   PortTakenError,
 } from "../../../src/kernel/native/tcp-socket.ts";
 import { SysctlDriver } from "../../../src/kernel/sysctl-driver.ts";
-import { openSocketPair } from "./socket-pair.ts";
 
 function newFolder(t: Test): string {
   const folder = mkdtempSync(join(tmpdir(), "tortie-kernel-"));

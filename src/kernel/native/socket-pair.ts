@@ -1,11 +1,4 @@
-import {
-  AF_UNIX,
-  check,
-  libc,
-  SOCK_CLOEXEC,
-  SOCK_NONBLOCK,
-  SOCK_STREAM,
-} from "../../../src/kernel/native/libc.ts";
+import { AF_UNIX, check, libc, SOCK_CLOEXEC, SOCK_NONBLOCK, SOCK_STREAM } from "./libc.ts";
 
 /** Two connected stream sockets of this process: what one writes, the other reads. */
 export function openSocketPair(): [number, number] {
