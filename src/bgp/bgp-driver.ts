@@ -96,7 +96,7 @@ export class BgpDriver {
   #closed = false;
   #onStopped: (() => void) | undefined;
 
-  constructor({ speaker, clock, sockets, outputs, stopwatch }: BgpDriverOptions) {
+  constructor({ speaker, clock, sockets, outputs, stopwatch = clock.now }: BgpDriverOptions) {
     this.#watch = new TaskWatch(outputs.event, stopwatch);
     this.#speaker = speaker;
     this.#clock = clock;

@@ -16,10 +16,7 @@ export class TaskWatch {
   #longSlices = 0;
   #nextEvent = Number.NEGATIVE_INFINITY;
 
-  constructor(
-    event: (event: SpeakerEvent) => void,
-    stopwatch: Stopwatch = () => performance.now(),
-  ) {
+  constructor(event: (event: SpeakerEvent) => void, stopwatch: Stopwatch) {
     this.#event = event;
     this.#stopwatch = stopwatch;
   }

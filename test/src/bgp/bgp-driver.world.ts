@@ -1,4 +1,3 @@
-// Runs alone: it measures how long slices of work take.
 import { connect, type Socket } from "node:net";
 import t from "tap";
 import type { BestRouteBatch } from "../../../protocol/rib/best-route-batch.ts";
@@ -68,16 +67,21 @@ const SILENT: BgpDriverOutputs = {
   failed: () => {},
 };
 
+/** Time that passes only by work that is pretended: what else runs on the machine makes no slice long. */
+type PretendedWork = { milliseconds: number };
+
 function driverOf(
   test: Teardown,
   speaker: DrivenSpeaker,
   outputs: Partial<BgpDriverOutputs> = {},
+  work?: PretendedWork,
 ): BgpDriver {
   const driver = new BgpDriver({
     speaker,
     clock: processClock,
     sockets: nativeBgpSockets(),
     outputs: { ...SILENT, ...outputs },
+    ...(work !== undefined && { stopwatch: () => work.milliseconds }),
   });
   test.teardown(() => driver.close());
   return driver;
@@ -102,27 +106,27 @@ t.test("actions are performed before the next input, and inputs keep their order
 });
 
 t.test(
-  "long work comes in slices, tuned towards 2 ms, and other inputs come between",
+  "long work comes in slices, tuned towards 1 ms, and other inputs come between",
   async (t) => {
     let rest = 400;
+    const work: PretendedWork = { milliseconds: 0 };
     const budgets: number[] = [];
     const speaker = new ScriptedSpeaker((input) => {
       if (input.type === "workResumed") {
         budgets.push(input.budget);
         rest--;
         // Half a microsecond for each prefix of the budget.
-        const end = performance.now() + input.budget / 2000;
-        while (performance.now() < end);
+        work.milliseconds += input.budget / 2000;
+        if (budgets.length === 20)
+          driver.feed({ type: "interfaceDown", interface: "eth0", addresses: [] });
       }
       return rest > 0 ? [{ type: "workPending" }] : [];
     });
-    const driver = driverOf(t, speaker);
+    const driver: BgpDriver = driverOf(t, speaker, {}, work);
     driver.feed({ type: "originated", routes: [], complete: true });
-    await until("some slices", () => budgets.length > 20);
-    driver.feed({ type: "interfaceDown", interface: "eth0", addresses: [] });
-    await until("the other input", () => speaker.types().includes("interfaceDown"));
-    t.ok(rest > 0, "it did not wait for the end of the work");
     await until("the end", () => rest === 0);
+    const slicesBefore = speaker.types().indexOf("interfaceDown");
+    t.ok(slicesBefore > 0 && slicesBefore < 30, "it did not wait for the end of the work");
     const late = budgets.slice(50);
     const mean = late.reduce((sum, budget) => sum + budget, 0) / late.length;
     t.ok(mean > 1000 && mean < 8000, `2 ms are 4000 prefixes here; the mean was ${mean}`);
@@ -131,14 +135,14 @@ t.test(
 
 t.test("a slice over 10 ms is counted and named", async (t) => {
   const events: SpeakerEvent[] = [];
+  const work: PretendedWork = { milliseconds: 0 };
   const speaker = new ScriptedSpeaker((input) => {
-    const end = performance.now() + (input.type === "originated" ? 15 : 0);
-    while (performance.now() < end);
+    work.milliseconds += input.type === "originated" ? 15 : 0;
     return [];
   });
-  const driver = driverOf(t, speaker, { event: (event) => events.push(event) });
+  const driver = driverOf(t, speaker, { event: (event) => events.push(event) }, work);
   driver.feed({ type: "originated", routes: [], complete: true });
-  await until("counted", () => driver.statistics().longSlices === 1);
+  await until("counted", () => driver.statistics().longSlices > 0);
   t.match(events[0], { name: "slice.long", fields: { slice: "originated" } });
 });
 
