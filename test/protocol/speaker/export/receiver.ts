@@ -39,13 +39,11 @@ export class Receiver {
     this.updates++;
     while (cursor.nextWithdrawn()) {
       const key = this.#key();
-      if (key.startsWith("10.1.12.0/24 27")) console.error("W", key, (this as any).tag, this.routes.has(key));
       if (!this.routes.delete(key)) this.needless.push(key);
     }
     while (cursor.nextAnnounced()) {
       const set = decodeAttributeSet(cursor.attributeSet(cursor.family));
       const key = this.#key();
-      if (key.startsWith("10.1.12.0/24 27")) console.error("A", key, (this as any).tag);
       if (JSON.stringify(this.routes.get(key)?.set) === JSON.stringify(set)) this.repeated++;
       this.routes.set(key, { prefix: this.#prefix(), set });
     }
