@@ -47,7 +47,9 @@ chmodSync(home, 0o777);
 const environment = [
   "-u",
   "NODE_OPTIONS",
-  `ETCD_ENDPOINTS=${etcd.endpoint}`, `XDG_STATE_HOME=${home}/state`];
+  `ETCD_ENDPOINTS=${etcd.endpoint}`,
+  `XDG_STATE_HOME=${home}/state`,
+];
 
 /** A command at the desk. */
 function tortie(

@@ -252,30 +252,33 @@ t.test("IPv4 over IPv6 next hops needs no IPv4 address at either end (RFC 8950)"
   );
 });
 
-t.test("a workload that is a BGP peer: an address on its interface, and the way through policy", async (t) => {
-  const resources = [
-    nodeV4("a"),
-    workload("w", { ipNetworks: ["10.65.0.1"] }, { labels: { bgp: "yes" } }),
-    workload("o", { ipNetworks: ["10.65.0.2"] }),
-    peer("p", { localWorkloadSelector: "has(bgp)", asNumber: 65100 }),
-  ];
-  const peering = {
-    localWorkloadPeeringIPV4: "169.254.0.179",
-    localWorkloadPeeringIPV6: "fd00::179",
-    listenPort: 1179,
-  };
-  const state = stateOf("a", ...resources, config(peering));
-  const addresses = ["169.254.0.179"];
-  t.match(state.workloads, [
-    { name: "default/o", peeringAddresses: undefined },
-    { name: "default/w", peeringAddresses: addresses },
-  ]);
-  t.strictSame(state.policy.bgpSessions, {
-    port: 1179,
-    from: [{ interface: "cali-w", addresses }],
-  });
-  t.match(state.speaker.peers, [{ origin: "localWorkload", nextHopSelf: undefined }]);
-  const without = stateOf("a", ...resources);
-  t.strictSame(without.policy.bgpSessions.from, []);
-  t.equal(without.speaker.peers.length, 1, "it finds the host by the node's address");
-});
+t.test(
+  "a workload that is a BGP peer: an address on its interface, and the way through policy",
+  async (t) => {
+    const resources = [
+      nodeV4("a"),
+      workload("w", { ipNetworks: ["10.65.0.1"] }, { labels: { bgp: "yes" } }),
+      workload("o", { ipNetworks: ["10.65.0.2"] }),
+      peer("p", { localWorkloadSelector: "has(bgp)", asNumber: 65100 }),
+    ];
+    const peering = {
+      localWorkloadPeeringIPV4: "169.254.0.179",
+      localWorkloadPeeringIPV6: "fd00::179",
+      listenPort: 1179,
+    };
+    const state = stateOf("a", ...resources, config(peering));
+    const addresses = ["169.254.0.179"];
+    t.match(state.workloads, [
+      { name: "default/o", peeringAddresses: undefined },
+      { name: "default/w", peeringAddresses: addresses },
+    ]);
+    t.strictSame(state.policy.bgpSessions, {
+      port: 1179,
+      from: [{ interface: "cali-w", addresses }],
+    });
+    t.match(state.speaker.peers, [{ origin: "localWorkload", nextHopSelf: undefined }]);
+    const without = stateOf("a", ...resources);
+    t.strictSame(without.policy.bgpSessions.from, []);
+    t.equal(without.speaker.peers.length, 1, "it finds the host by the node's address");
+  },
+);

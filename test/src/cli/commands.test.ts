@@ -298,9 +298,9 @@ t.test(
         });
         shell.on("close", () => resolve(/\n\[(.*)\]/.exec(said)?.[1]?.trim() ?? said));
       });
-      t.equal(await typed("tortie get node core-0"), "tortie get node core-01");
+    t.equal(await typed("tortie get node core-0"), "tortie get node core-01");
     t.equal(await typed("tortie bgp neighbor fe80::"), "tortie bgp neighbor fe80::2", "colons");
-    },
+  },
 );
 
 t.test("the launchers find node and sources through symbolic links", async (t) => {

@@ -214,8 +214,9 @@ t.test("what is hostile is refused in a few lines, and does nothing to a termina
   const said = (text: string) =>
     loadYaml(text, { file: "f", unknownFields: "error" }).errors.map(formatValidationError);
   t.strictSame(said("kind: \0"), ["error  f: holds zero octets: this is no text"]);
-  const escape = said("kind: Node\nmetadata: {name: \u001b[31mred\u202e}\n").join("\n");
-  t.ok(escape.length > 0 && !/[\u001b\u202e]/.test(escape), escape);
+  const shown = said("kind: Node\nmetadata: {name: \u001b[31mred\u202e}\n").join("\n");
+  t.ok(shown.length > 0, shown);
+  for (const character of ["\u001b", "\u202e"]) t.notOk(shown.includes(character), shown);
   const deep = said("[".repeat(20_000));
   t.ok(deep.length <= 5 && deep.every((each) => each.length < 500), "deep nesting");
   const long = said(`kind: ${"x".repeat(5000)}`).join("\n");

@@ -245,23 +245,28 @@ t.test(
   },
 );
 
-t.test("a workload that is a BGP peer reaches its host at the port and addresses of its sessions", (t) => {
-  const addresses = [IpAddress("169.254.0.179"), IpAddress("fd00::179")];
-  const bgpSessions = { port: 1179, from: [{ interface: "cali1", addresses }] };
-  for (const [table, key] of [
-    [tables({ bgpSessions }).ip, "a9fe00b3"],
-    [tables({ bgpSessions }).ip6, "fd000000000000000000000000000179"],
-  ] as const) {
-    t.ok(
-      chainText(table, "workload-to-host").includes(
-        "l4proto == 06 dport == 049b iifname.daddr @bgp-sessions accept",
-      ),
-      chainText(table, "workload-to-host").join("\n"),
-    );
-    t.same(setText(table, "bgp-sessions"), [`63616c693100000000000000000000 00${key}`.replace(" ", "")]);
-  }
-  t.end();
-});
+t.test(
+  "a workload that is a BGP peer reaches its host at the port and addresses of its sessions",
+  (t) => {
+    const addresses = [IpAddress("169.254.0.179"), IpAddress("fd00::179")];
+    const bgpSessions = { port: 1179, from: [{ interface: "cali1", addresses }] };
+    for (const [table, key] of [
+      [tables({ bgpSessions }).ip, "a9fe00b3"],
+      [tables({ bgpSessions }).ip6, "fd000000000000000000000000000179"],
+    ] as const) {
+      t.ok(
+        chainText(table, "workload-to-host").includes(
+          "l4proto == 06 dport == 049b iifname.daddr @bgp-sessions accept",
+        ),
+        chainText(table, "workload-to-host").join("\n"),
+      );
+      t.same(setText(table, "bgp-sessions"), [
+        `63616c693100000000000000000000 00${key}`.replace(" ", ""),
+      ]);
+    }
+    t.end();
+  },
+);
 
 t.test("no name of a user reaches the kernel as it is", (t) => {
   const evil = 'x"; drop table ip filter; $(reboot)';
