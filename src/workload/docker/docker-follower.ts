@@ -82,14 +82,18 @@ async function reconcile(options: DockerFollowerOptions): Promise<void> {
   await adoptEndpoints(options);
   // All of ours is looked at before docker's list: what comes in between is not in either, and not taken for gone.
   const assigned = await ipam.all();
-  const listed = (await workloads.list()).map(({ endpoint }) => endpoint);
-  const comes = { tokens: create.underWay(), endpoints: driver.asked() };
+  const before = await workloads.list();
+  const tokens = create.underWay();
+  const asked = driver.asked();
   const containers = readContainers(await docker.json("GET", "/containers/json?all=1"));
+  // Docker that boots answers when its containers run, seconds later: they have got other endpoints meanwhile.
+  const listed = await unchangedSince(before, workloads);
   const has: WhatDockerHas = {
     ids: new Set(containers.map(({ id }) => id)),
-    tokens: new Set([...comes.tokens, ...containers.map(({ token }) => token)]),
+    tokens: new Set([...tokens, ...containers.map(({ token }) => token)]),
     endpoints: new Set([
-      ...comes.endpoints,
+      ...asked,
+      ...driver.asked(),
       ...containers.flatMap(({ endpointIds }) => endpointIds),
     ]),
   };
@@ -109,6 +113,21 @@ async function reconcile(options: DockerFollowerOptions): Promise<void> {
   }
   await releaseUnusedClaims(assigned, has, options);
   await startContainersLeftBehind(options);
+}
+
+/** The endpoints that docker would speak of by the same id as before. */
+async function unchangedSince(
+  before: readonly { readonly endpoint: WorkloadEndpoint }[],
+  workloads: DockerFollowerOptions["workloads"],
+): Promise<readonly WorkloadEndpoint[]> {
+  const idOf = ({ metadata }: WorkloadEndpoint) => metadata.annotations?.[ENDPOINT_ID_ANNOTATION];
+  const ids = new Map(before.map(({ endpoint }) => [endpoint.metadata.name, idOf(endpoint)]));
+  return (await workloads.list())
+    .map(({ endpoint }) => endpoint)
+    .filter(
+      (endpoint) =>
+        ids.has(endpoint.metadata.name) && ids.get(endpoint.metadata.name) === idOf(endpoint),
+    );
 }
 
 /** What docker has, or is about to have. */

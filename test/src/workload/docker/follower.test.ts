@@ -33,6 +33,8 @@ const RESOURCES = [
 class FakeDocker {
   readonly containers: Container[] = [];
   readonly started: string[] = [];
+  /** What happens between our question and the moment at which docker looks at its containers. */
+  beforeLook: () => Promise<void> = async () => undefined;
   /** What happens between the moment at which docker looks at its containers and that at which its answer arrives. */
   afterLook: () => Promise<void> = async () => undefined;
   #looks = 0;
@@ -75,6 +77,7 @@ class FakeDocker {
       this.#events = response;
       response.writeHead(200).flushHeaders();
     } else if (url === "/containers/json?all=1") {
+      await this.beforeLook();
       const seen = JSON.stringify(this.containers);
       await this.afterLook();
       this.#looks++;
@@ -241,6 +244,25 @@ t.test("a container that starts meanwhile keeps its interface", async (t) => {
     everyMilliseconds: 5,
   });
   t.pass("what docker asked for before it died is not awaited any more");
+});
+
+t.test("a docker that boots answers when its containers have got new endpoints", async (t) => {
+  const { driver, daemon, frontDoor, workloads, start, looked } = await following(t);
+  const create = driver.methods["NetworkDriver.CreateEndpoint"];
+  await frontDoor.reserve(token("a"), { addresses: [IpAddress("192.168.0.1")], profiles: [] });
+  await create?.(endpointOf(token("a"), "before-the-boot", "192.168.0.1"));
+  driver.dockerIsLost();
+  daemon.beforeLook = async () => {
+    if (daemon.containers.length > 0) return;
+    daemon.containers.push(listed("a", "after-the-boot"));
+    await create?.(endpointOf(token("a"), "after-the-boot", "192.168.0.1"));
+  };
+  start();
+  await looked(1);
+  daemon.die();
+  await looked(2);
+  const [only] = await workloads.list();
+  t.match(only?.endpoint.spec.interfaceName, /^cali/, "it has its interface");
 });
 
 t.test("an address that was claimed for a container that never came is given back", async (t) => {
