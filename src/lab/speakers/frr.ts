@@ -128,6 +128,12 @@ export class FrrSpeaker implements LabSpeaker {
   }
 }
 
+/**
+ * Otherwise it waits for a second or more, after a session is up, for routes that may come. One that restarts has to: without it, its
+ * End-of-RIB precedes its routes.
+ */
+const AT_ONCE = " coalesce-time 0";
+
 /** A whole bgpd.conf for this plan. */
 export function frrConfig(plan: SpeakerPlan, routes: readonly OriginatedRoute[]): string {
   return [
@@ -139,10 +145,8 @@ export function frrConfig(plan: SpeakerPlan, routes: readonly OriginatedRoute[])
     " no bgp ebgp-requires-policy",
     " no bgp network import-check",
     " no bgp default ipv4-unicast",
-    // Otherwise it waits for a second or more, after a session is up, for routes that may come.
-    " coalesce-time 0",
     ...(plan.clusterId === undefined ? [] : [` bgp cluster-id ${plan.clusterId}`]),
-    ...(plan.peers.some((peer) => peer.gracefulRestart) ? gracefulRestart(plan) : []),
+    ...(plan.peers.some((peer) => peer.gracefulRestart) ? gracefulRestart(plan) : [AT_ONCE]),
     ...plan.peers.flatMap(neighbor),
     ...(["ipv4", "ipv6"] as const).flatMap((family) => [
       ` address-family ${family} unicast`,
