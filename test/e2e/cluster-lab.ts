@@ -83,13 +83,7 @@ export class ClusterLab {
           ];
         }),
       });
-      const workloads = HOSTS.map((n) => ({
-        name: `w${n}`,
-        host: `host${n}`,
-        hostInterface: `caliw${n}`,
-        ipv4: `192.168.${n}.1`,
-        ipv6: `fd80:0:0:${n}::1`,
-      }));
+      const workloads = HOSTS.map(firstWorkload);
       await addWorkloads(lab, workloads);
       const etcd = await LabEtcd.start(lab, { node: "switch", address: ETCD });
       return new ClusterLab(lab, etcd, workloads);
@@ -221,6 +215,17 @@ export class ClusterLab {
   close(): Promise<void> {
     return this.lab.close();
   }
+}
+
+/** The workload of host n, with the first address of each of its blocks. */
+export function firstWorkload(n: number) {
+  return {
+    name: `w${n}`,
+    host: `host${n}`,
+    hostInterface: `caliw${n}`,
+    ipv4: `192.168.${n}.1`,
+    ipv6: `fd80:0:0:${n}::1`,
+  };
 }
 
 function hostName(n: number): string {

@@ -14,6 +14,7 @@ import { waitUntil } from "../../src/lab/wait-until.ts";
 import { addWorkloads } from "../../src/lab/workload.ts";
 import { affinityName } from "../../src/resources/ipam-names.ts";
 import { LabEtcd } from "../support/lab-etcd.ts";
+import { firstWorkload } from "./cluster-lab.ts";
 
 const ETCD = "10.98.0.200";
 const BLOCK = "192.168.1.0/26";
@@ -30,13 +31,7 @@ await lab.build({
     { node: "switch", interface: node, bridge: "br0" },
   ]),
 });
-const workloads = [1, 2].map((n) => ({
-  name: `w${n}`,
-  host: `host${n}`,
-  hostInterface: `caliw${n}`,
-  ipv4: `192.168.${n}.1`,
-  ipv6: `fd80:0:0:${n}::1`,
-}));
+const workloads = [1, 2].map(firstWorkload);
 await addWorkloads(lab, workloads);
 const etcd = await LabEtcd.start(lab, { node: "switch", address: ETCD });
 const resourceFolder = { type: "etcd", endpoints: [etcd.endpoint] } as const;

@@ -1,11 +1,11 @@
 import { ACCEPT_ALL, type Policy, REJECT_ALL } from "../../../protocol/policy/policy.ts";
-import { Asn } from "../../../protocol/types/asn.ts";
 import { Community } from "../../../protocol/types/community.ts";
 import { type Family, IPV4_UNICAST, IPV6_UNICAST } from "../../../protocol/types/family.ts";
 import { Prefix } from "../../../protocol/types/prefix.ts";
 import { RouterId } from "../../../protocol/types/router-id.ts";
 import type { AttributeSet } from "../../../protocol/wire/attribute-set.ts";
 import { pick, type Random, randomFrom, randomSet } from "../../protocol/rib/world.ts";
+import { BY_SET } from "../../support/export-policies.ts";
 import { GroupingWorld, HUGE_COMMUNITIES, NEXT_HOPS } from "./grouping-world.ts";
 import {
   type Abilities,
@@ -34,25 +34,6 @@ const BY_PREFIX: Policy = {
       match: { prefix: { cidr: Prefix("2001:db8::/61"), operator: "in" }, source: "peer" },
       action: "accept",
       operations: [{ type: "setMed", med: 9 }],
-    },
-  ],
-  otherwise: "accept",
-};
-const BY_SET: Policy = {
-  name: "by-set",
-  rules: [
-    { name: "tagged", match: { community: Community(1) }, action: "reject" },
-    {
-      name: "own",
-      match: { source: "local" },
-      action: "accept",
-      operations: [{ type: "addCommunity", community: Community(77) }],
-    },
-    {
-      name: "long",
-      match: { asPathPrefix: [Asn(64512)] },
-      action: "accept",
-      operations: [{ type: "prependAsPath", asns: [Asn(64999), Asn(64998)] }],
     },
   ],
   otherwise: "accept",

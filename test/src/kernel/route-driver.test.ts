@@ -6,10 +6,9 @@ import { Prefix } from "../../../protocol/types/prefix.ts";
 import { readRoute } from "../../../src/kernel/netlink/route-codec.ts";
 import { RouteDriver } from "../../../src/kernel/route-driver.ts";
 
-/** A driver whose kernel takes everything, and the messages that it got: type, kind of route and destination. */
-function driverOfYesMan() {
-  const sent: { readonly type: number; readonly kind: number; readonly destination: string }[] = [];
-  const driver = new RouteDriver({
+/** A driver whose kernel takes everything and shows each message. */
+function driverOver(onMessage: (message: Buffer) => void): RouteDriver {
+  return new RouteDriver({
     protocol: 116,
     table: 254,
     socket: {
@@ -18,14 +17,22 @@ function driverOfYesMan() {
       sendBatch: ({ bytes, octets }) => {
         const batch = Buffer.from(bytes.buffer, bytes.byteOffset, octets);
         for (let at = 0; at < octets; at += batch.readUInt32LE(at)) {
-          sent.push({
-            type: batch.readUInt16LE(at + 4),
-            kind: batch.readUInt8(at + 16 + 7),
-            destination: batch.subarray(at + 32, at + 36).join("."),
-          });
+          onMessage(batch.subarray(at, at + batch.readUInt32LE(at)));
         }
       },
     },
+  });
+}
+
+/** A driver, and the messages that its kernel got: type, kind of route and destination. */
+function driverOfYesMan() {
+  const sent: { readonly type: number; readonly kind: number; readonly destination: string }[] = [];
+  const driver = driverOver((message) => {
+    sent.push({
+      type: message.readUInt16LE(4),
+      kind: message.readUInt8(16 + 7),
+      destination: message.subarray(32, 36).join("."),
+    });
   });
   return { driver, take: () => sent.splice(0) };
 }
@@ -84,23 +91,12 @@ t.test("learned IPv4 routes are written in the order of their addresses", async 
 /** A driver over a kernel of text, "10.0.0.1 512"; each message is told when it has been done. */
 function driverOfTable(onChange: (table: ReadonlySet<string>) => void) {
   const table = new Set<string>();
-  const driver = new RouteDriver({
-    protocol: 116,
-    table: 254,
-    socket: {
-      reserveSequence: () => 1,
-      dump: () => {},
-      sendBatch: ({ bytes, octets }) => {
-        const batch = Buffer.from(bytes.buffer, bytes.byteOffset, octets);
-        for (let at = 0; at < octets; at += batch.readUInt32LE(at)) {
-          const route = readRoute(batch.subarray(at + 16, at + batch.readUInt32LE(at)));
-          const key = `${route?.prefix} ${route?.metric}`;
-          if (batch.readUInt16LE(at + 4) === 24) table.add(key);
-          else table.delete(key);
-          onChange(table);
-        }
-      },
-    },
+  const driver = driverOver((message) => {
+    const route = readRoute(message.subarray(16));
+    const key = `${route?.prefix} ${route?.metric}`;
+    if (message.readUInt16LE(4) === 24) table.add(key);
+    else table.delete(key);
+    onChange(table);
   });
   return { driver, table };
 }

@@ -4,13 +4,13 @@ import { DEFAULT_DECISION } from "../../../../protocol/rib/decision-config.ts";
 import type { ExportProfile } from "../../../../protocol/speaker/export/export-profile.ts";
 import { UpdateGroups } from "../../../../protocol/speaker/export/update-groups.ts";
 import { Asn } from "../../../../protocol/types/asn.ts";
-import { Community } from "../../../../protocol/types/community.ts";
 import { type Family, IPV4_UNICAST, IPV6_UNICAST } from "../../../../protocol/types/family.ts";
 import { Instant } from "../../../../protocol/types/instant.ts";
 import { IpAddress } from "../../../../protocol/types/ip-address.ts";
 import { Prefix } from "../../../../protocol/types/prefix.ts";
 import { RouterId } from "../../../../protocol/types/router-id.ts";
 import { DEFAULT_WIRE_CONTEXT } from "../../../../protocol/wire/wire-context.ts";
+import { BY_SET } from "../../../support/export-policies.ts";
 import { pick, type Random, randomFrom, randomSet, World } from "../../rib/world.ts";
 import { expectedAdjRibOut } from "./model.ts";
 import { Receiver } from "./receiver.ts";
@@ -41,25 +41,6 @@ const BY_PREFIX: Policy = {
       },
       action: "accept",
       operations: [{ type: "setMed", med: 9 }],
-    },
-  ],
-  otherwise: "accept",
-};
-const BY_SET: Policy = {
-  name: "by-set",
-  rules: [
-    { name: "tagged", match: { community: Community(1) }, action: "reject" },
-    {
-      name: "own",
-      match: { source: "local" },
-      action: "accept",
-      operations: [{ type: "addCommunity", community: Community(77) }],
-    },
-    {
-      name: "long",
-      match: { asPathPrefix: [Asn(64512)] },
-      action: "accept",
-      operations: [{ type: "prependAsPath", asns: [Asn(64999), Asn(64998)] }],
     },
   ],
   otherwise: "accept",
