@@ -11,7 +11,7 @@ import {
 } from "../api/api-types.ts";
 import { metricsText } from "../api/metrics.ts";
 import { peerReport } from "../api/reports.ts";
-import { processClock } from "../bgp/clock.ts";
+import { timeOfDay } from "../bgp/clock.ts";
 import { resourcesOfKind } from "../datastore/resource-table.ts";
 import { version } from "../lib/version.ts";
 import { withoutPasswords } from "../resources/password.ts";
@@ -30,7 +30,7 @@ export function apiSourceOf(agent: Agent): ApiSource {
   lag.enable();
   const loop = () => loopReport(agent, lag);
   const status = () => statusReport(agent, loop());
-  const peers = () => agent.speaker.peers().map((peer) => peerReport(peer, wallClock));
+  const peers = () => agent.speaker.peers().map((peer) => peerReport(peer, timeOfDay));
   return {
     status,
     peers,
@@ -161,11 +161,6 @@ function loopReport(agent: Agent, lag: ReturnType<typeof monitorEventLoopDelay>)
 function processReport(): { readonly residentBytes: number; readonly cpuSeconds: number } {
   const { user, system } = process.cpuUsage();
   return { residentBytes: process.memoryUsage.rss(), cpuSeconds: (user + system) / 1e6 };
-}
-
-/** The speaker's clock began with the process; people want the time of day. */
-function wallClock(instant: number): string {
-  return new Date(Date.now() - (processClock.now() - instant)).toISOString();
 }
 
 function refuseWhileStopping(agent: Agent): void {

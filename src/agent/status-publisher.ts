@@ -1,6 +1,6 @@
 import type { PeerSnapshot } from "../../protocol/speaker/speaker-snapshot.ts";
 import { formatRouterId, type RouterId } from "../../protocol/types/router-id.ts";
-import { processClock } from "../bgp/clock.ts";
+import { timeOfDay } from "../bgp/clock.ts";
 import type { Datastore } from "../datastore/datastore.ts";
 import { resourcesOfKind } from "../datastore/resource-table.ts";
 import { equalJson } from "../lib/exact-json.ts";
@@ -31,7 +31,7 @@ export type StatusPublisherOptions = {
   readonly peers: () => readonly PeerSnapshot[];
   readonly routerId: () => RouterId | undefined;
   /** Instants of the speaker's clock as RFC 3339, the same text each time: another one would be news. */
-  readonly wallClock: (instant: PeerSnapshot["stateSince"]) => string;
+  readonly timeOfDay: (instant: PeerSnapshot["stateSince"]) => string;
   readonly startedAt: Date;
   readonly log: EventLog;
   readonly now?: () => number;
@@ -117,7 +117,7 @@ export class StatusPublisher {
 
   /** As Calico's objects have it; the agent of a family is what it says of BIRD. */
   #state(): object {
-    const { peers, routerId, startedAt, wallClock } = this.#options;
+    const { peers, routerId, startedAt, timeOfDay } = this.#options;
     // One that is idle on purpose is not one that is down.
     const all = peers().filter(({ standsBy }) => standsBy === undefined);
     const ofVersion = (version: 4 | 6) =>
@@ -137,8 +137,8 @@ export class StatusPublisher {
         numberNotEstablishedV4: v4.filter((peer) => !isUp(peer)).length,
         numberEstablishedV6: v6.filter(isUp).length,
         numberNotEstablishedV6: v6.filter((peer) => !isUp(peer)).length,
-        peersV4: v4.map((peer) => toldPeer(peer, wallClock)),
-        peersV6: v6.map((peer) => toldPeer(peer, wallClock)),
+        peersV4: v4.map((peer) => toldPeer(peer, timeOfDay)),
+        peersV6: v6.map((peer) => toldPeer(peer, timeOfDay)),
       },
     };
   }
@@ -156,14 +156,14 @@ const PEER_TYPES: { readonly [origin: string]: string } = {
 
 function toldPeer(
   { address, origin, state, stateSince, families }: PeerSnapshot,
-  wallClock: StatusPublisherOptions["wallClock"],
+  timeOfDay: StatusPublisherOptions["timeOfDay"],
 ): object {
   const spoken = families.filter(({ negotiated }) => negotiated);
   return {
     peerIP: address,
     type: PEER_TYPES[origin] ?? origin,
     state,
-    since: wallClock(stateSince),
+    since: timeOfDay(stateSince),
     // Ours, not Calico's: the peer has told all that it has, and so have we. RFC 4724 §2.
     toldAll:
       state === "Established" &&
@@ -174,7 +174,6 @@ function toldPeer(
 /** The publisher of a daemon. */
 export function statusPublisherOf(agent: Agent, datastore: Datastore): StatusPublisher {
   const { config, speaker, log, startedAt } = agent;
-  const clockStart = Date.now() - processClock.now();
   return new StatusPublisher({
     nodeName: config.nodeName,
     datastore,
@@ -183,7 +182,7 @@ export function statusPublisherOf(agent: Agent, datastore: Datastore): StatusPub
     isInSync: () => agent.report.state === "in-sync",
     peers: () => speaker.peers(),
     routerId: () => speaker.status().routerId,
-    wallClock: (instant) => new Date(Math.round(clockStart + instant)).toISOString(),
+    timeOfDay,
     startedAt,
     log,
   });

@@ -26,7 +26,7 @@ function publisher(datastore: MemoryDatastore, options: { makesOwn: boolean }) {
     isInSync: () => true,
     peers,
     routerId: () => undefined,
-    wallClock: () => "2026-11-24T07:00:00.000Z",
+    timeOfDay: () => "2026-11-24T07:00:00.000Z",
     startedAt: new Date(now),
     log: new EventLog({ level: "error", destination: { write: () => true } }),
     now: () => now,
