@@ -12,7 +12,7 @@ import type { PeerSession } from "./peer-session.ts";
  * a message and an event. A crime ends the session with its NOTIFICATION. RFC 4271 §6.
  */
 export function readMessages(peer: Peer, connection: Connection, bytes: Uint8Array): void {
-  const session = peer.sessionOf(connection.id);
+  const session = peer.sessions.withConnection(connection.id);
   if (session === undefined) return;
   peer.wire.counters.bytesReceived += bytes.length;
   readOn(peer, session, connection, bytes);

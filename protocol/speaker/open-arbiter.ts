@@ -15,7 +15,7 @@ const WAIT_SECONDS = 5;
  * after that the peer may take it for Established. RFC 4271 §6.8.
  */
 export function receiveOpen(peer: Peer, session: PeerSession, open: OpenMessage): void {
-  const other = peer.sessions().find((each) => each !== session);
+  const other = peer.sessions.otherThan(session);
   // A second OPEN, or a bad one, is a crime whatever other connections there are.
   const decides =
     session.state.name !== "OpenConfirm" &&
@@ -51,8 +51,8 @@ export function receiveOpen(peer: Peer, session: PeerSession, open: OpenMessage)
 
 /** Something happened to a session: an OPEN that waited for it may be decided now. */
 export function decideHeld(peer: Peer): void {
-  for (const session of peer.sessions()) {
-    const other = peer.sessions().find((each) => each !== session);
+  for (const session of peer.sessions.all()) {
+    const other = peer.sessions.otherThan(session);
     const held = session.held();
     if (held === undefined) continue;
     const late = held.until <= peer.now;

@@ -60,6 +60,11 @@ export class PeerSession {
     return "sendHoldAt" in state && state.sendHoldAt !== undefined;
   }
 
+  /** It has no connection and makes none: the peer may open one. */
+  get isListening(): boolean {
+    return this.state.name === "Active" && this.state.transport.type === "listening";
+  }
+
   held(): HeldOpen | undefined {
     return this.#held;
   }

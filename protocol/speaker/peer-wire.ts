@@ -50,7 +50,7 @@ export class PeerWire {
 
   /** The state that status shows is that of the main session. */
   noteState(now: Instant): void {
-    const { name } = this.#peer.main.state;
+    const { name } = this.#peer.sessions.main.state;
     if (name === this.#state) return;
     this.#event("peer.state", "debug", { from: this.#state, to: name });
     this.#state = name;
@@ -113,18 +113,18 @@ export class PeerWire {
 
   /** Asks the peer for its routes again; false where it cannot be asked. RFC 2918 §3. */
   requestRefresh(): boolean {
-    const { state } = this.#peer.main;
+    const { state } = this.#peer.sessions.main;
     if (state.name !== "Established" || !state.parameters.routeRefresh) return false;
     for (const family of state.parameters.families) {
       const request: RouteRefreshMessage = { type: "routeRefresh", family, subtype: 0 };
-      this.send(this.#peer.main, request);
+      this.send(this.#peer.sessions.main, request);
     }
     return true;
   }
 
   /** What the connection has to send now: messages of the session first, then routes. */
   transmit(connection: Connection, maxBytes: number): readonly Uint8Array[] {
-    const session = this.#peer.sessionOf(connection.id);
+    const session = this.#peer.sessions.withConnection(connection.id);
     const buffers = connection.takeQueued();
     let room = maxBytes;
     for (const { length } of buffers) room -= length;
@@ -153,10 +153,12 @@ export class PeerWire {
 
   snapshot(): PeerSnapshot {
     const peer = this.#peer;
-    const { config, main } = peer;
+    const { config } = peer;
+    const { main } = peer.sessions;
     const parameters = "parameters" in main.state ? main.state.parameters : undefined;
     const localAddress = main.connection?.local?.address ?? config.localAddress;
     const next = nextConnect(peer);
+    const { standby } = peer.hold;
     return {
       name: config.name,
       origin: config.origin,
@@ -186,7 +188,7 @@ export class PeerWire {
       establishedCount: this.counters.establishedCount,
       ...(this.#lastError && { lastError: this.#lastError }),
       ...(next !== undefined && { nextConnectAt: next }),
-      ...(peer.standsBy && { standsBy: peer.standsBy.reason }),
+      ...(standby && { standsBy: standby.reason }),
     };
   }
 
@@ -303,8 +305,8 @@ function endOfRib(family: Family): UpdateMessage {
 }
 
 function nextConnect(peer: Peer): Instant | undefined {
-  const { state } = peer.main;
-  if (state.name === "Idle") return state.idleHoldAt ?? peer.held?.until;
+  const { state } = peer.sessions.main;
+  if (state.name === "Idle") return state.idleHoldAt ?? peer.hold.until;
   const waits = state.name === "Active" && state.transport.type === "listening";
   return waits ? state.transport.connectRetryAt : undefined;
 }

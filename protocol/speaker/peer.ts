@@ -2,7 +2,6 @@ import { step } from "../session/fsm.ts";
 import { CeaseSubcode, cease } from "../session/notification.ts";
 import type { SessionConfig } from "../session/session-config.ts";
 import type { SessionEvent } from "../session/session-event.ts";
-import { STOPPED } from "../session/session-state.ts";
 import { addSeconds, type Instant } from "../types/instant.ts";
 import type { RouterId } from "../types/router-id.ts";
 import type { NotificationMessage, OpenMessage } from "../wire/message.ts";
@@ -10,10 +9,12 @@ import type { Connection } from "./connection.ts";
 import { earliest } from "./earliest.ts";
 import { decideHeld, receiveOpen } from "./open-arbiter.ts";
 import { effectsOfChange, type SpeakerEffect } from "./peer-change.ts";
+import { PeerHold } from "./peer-hold.ts";
 import { type LimitExceeded, PeerRoutes } from "./peer-routes.ts";
-import { PeerSession } from "./peer-session.ts";
+import type { PeerSession } from "./peer-session.ts";
 import { PeerWire } from "./peer-wire.ts";
 import { sessionConfigOf } from "./session-config-of.ts";
+import { SessionPair } from "./session-pair.ts";
 import type { PeerConfig } from "./speaker-config.ts";
 import type { SpeakerContext } from "./speaker-context.ts";
 import type { ConnectionId, TransportAddress } from "./speaker-io.ts";
@@ -21,27 +22,17 @@ import type { ConnectionId, TransportAddress } from "./speaker-io.ts";
 /** DelayOpenTime of a second connection while the first is confirmed or up. RFC 4271 §8.1.1. */
 const OPEN_DELAY_SECONDS = 5;
 
-/** Why a peer stays down although it is configured; `standby`: because another session does its work. */
-type Held = {
-  readonly reason: string;
-  readonly until: Instant | undefined;
-  readonly standby?: true;
-};
-
 /**
- * One configured peer: its routes, and the one or (during a collision) two sessions that bring them. Which connection
- * lives on is decided here. RFC 4271 §6.8, §8.2.1.
+ * One configured peer: its routes, the sessions that bring them, and what keeps it down. Each event of a session comes
+ * through `step`, and what it asks for is done there. RFC 4271 §8.2.1.
  */
 export class Peer {
   readonly routes: PeerRoutes;
   readonly wire: PeerWire;
+  readonly sessions = new SessionPair();
+  readonly hold = new PeerHold();
   readonly #context: SpeakerContext;
   #config: PeerConfig;
-  #main = new PeerSession(STOPPED);
-  /** The second connection, until the collision is resolved. */
-  #extra: PeerSession | undefined;
-  #order = 0;
-  #held: Held | undefined;
   #started = false;
   #sessionConfig: SessionConfig | undefined;
   /** The earliest deadline; `recalculate` means that it must be looked for again. */
@@ -63,14 +54,6 @@ export class Peer {
     return this.#config;
   }
 
-  get main(): PeerSession {
-    return this.#main;
-  }
-
-  get held(): Held | undefined {
-    return this.#held;
-  }
-
   get routerId(): RouterId {
     return this.#context.config.routerId;
   }
@@ -80,74 +63,52 @@ export class Peer {
   }
 
   get isEstablished(): boolean {
-    return this.#main.state.name === "Established";
+    return this.sessions.main.state.name === "Established";
   }
 
   get isStarted(): boolean {
     return this.#started;
   }
 
-  /** Begins to look for the peer, unless something holds it down. */
+  /** Begins to look for the peer, unless something keeps it down. */
   start(): void {
     this.#started = true;
-    if (this.#config.adminDown !== undefined || this.#held !== undefined) return;
+    if (!this.#mayRun()) return;
     const mode = this.#config.passive ? "passive" : "active";
-    this.step(this.#main, { type: "start", by: "automatic", mode });
+    this.step(this.sessions.main, { type: "start", by: "automatic", mode });
   }
 
   /** Ends all sessions and does not begin again. Without a notification the connections just close. */
   stop(notification: NotificationMessage | undefined, reason: string): void {
     this.#started = false;
-    for (const session of this.sessions()) {
-      this.step(session, { type: "stop", by: "operator", notification, reason });
-    }
+    this.#end(notification, reason);
   }
 
   /** Ends the session with a NOTIFICATION and begins anew at once. */
   restart(notification: NotificationMessage, reason: string): void {
-    this.#held = undefined;
-    this.deadlineMoved();
-    const wasStarted = this.#started;
-    this.stop(notification, reason);
-    if (wasStarted) this.start();
+    this.#end(notification, reason);
+    this.#release();
   }
 
-  /** Too many prefixes: down until the time is over, or an operator resets the peer. RFC 4271 §6.7. */
-  hold(
-    notification: NotificationMessage,
-    reason: string,
-    restartAfterSeconds: number | undefined,
-  ): void {
-    const until =
-      restartAfterSeconds === undefined
-        ? undefined
-        : addSeconds(this.#context.now, restartAfterSeconds);
-    this.stop(notification, reason);
-    this.#started = true;
-    this.#held = { reason, until };
+  /** Cease 6/1, and down for the time that the family's limit says, or until an operator resets the peer. RFC 4271 §6.7. */
+  tooManyPrefixes({ notification, restartAfterSeconds: seconds }: LimitExceeded): void {
+    this.#end(notification, "too many prefixes");
+    const until = seconds === undefined ? undefined : addSeconds(this.#context.now, seconds);
+    this.hold.forTooManyPrefixes(until);
     this.deadlineMoved();
   }
 
   /** Leaves the work to another session, for a time or for good (standby-peers.ts). */
   standBy(primary: Peer, until: Instant | undefined): void {
-    if (this.#held !== undefined && (!this.#held.standby || this.#held.until === until)) return;
     const reason = `stands by: its families are for ${primary.name} to carry`;
-    const wasStarted = this.#started;
-    if (this.standsBy === undefined)
-      this.stop(cease(CeaseSubcode.otherConfigurationChange), reason);
-    this.#started = wasStarted;
-    this.#held = { reason, until, standby: true };
+    if (!this.hold.isHeld) this.#end(cease(CeaseSubcode.otherConfigurationChange), reason);
+    this.hold.forStandby(reason, until);
     this.deadlineMoved();
   }
 
   /** No other session does this one's work. */
   standIn(): void {
-    if (this.standsBy !== undefined) this.#release();
-  }
-
-  /** Present while the work is left to another session. */
-  get standsBy(): Held | undefined {
-    return this.#held?.standby && this.#held;
+    if (this.hold.standby !== undefined) this.#release();
   }
 
   /** Takes a new configuration and does what the difference asks for (peer-change.ts). */
@@ -175,13 +136,15 @@ export class Peer {
     connection.opened(ends.local, ends.remote);
     const { direction } = connection;
     const session =
-      direction === "outgoing" ? this.sessionOf(connection.id) : this.#accept(connection);
+      direction === "outgoing"
+        ? this.sessions.withConnection(connection.id)
+        : this.#accept(connection);
     if (session === undefined) {
       this.wire.close(connection, "abort");
       return;
     }
-    session.openedAs = ++this.#order;
-    const elder = this.sessions().find((each) => each !== session);
+    this.sessions.opened(session);
+    const elder = this.sessions.otherThan(session);
     // The peer must choose the connection that has our KEEPALIVE already, even where it reads this one first.
     const delayed = elder?.state.name === "OpenConfirm" || elder?.state.name === "Established";
     this.step(
@@ -198,7 +161,7 @@ export class Peer {
 
   /** The connection, or the attempt at it, failed or was closed. */
   closed(id: ConnectionId, reason: string): void {
-    const session = this.sessionOf(id);
+    const session = this.sessions.withConnection(id);
     if (session === undefined) return;
     session.connection = undefined;
     this.step(session, { type: "tcpFailed", reason });
@@ -206,7 +169,7 @@ export class Peer {
 
   /** The connection is of no use any more, although TCP does not know it yet: our own link is down. */
   sever(reason: string): void {
-    for (const session of this.sessions()) {
+    for (const session of this.sessions.all()) {
       if (session.connection === undefined) continue;
       this.step(session, { type: "tcpFailed", reason, ownLink: true });
     }
@@ -214,7 +177,7 @@ export class Peer {
 
   /** The connection took what it was given. */
   transmitted(id: ConnectionId): void {
-    const session = this.sessionOf(id);
+    const session = this.sessions.withConnection(id);
     if (session !== undefined) this.step(session, { type: "sendProgressed" });
   }
 
@@ -222,12 +185,15 @@ export class Peer {
   hasOutput(): boolean {
     if (!this.isEstablished) return false;
     const { groups, now } = this.#context;
-    return (this.#main.connection?.hasQueued ?? false) || groups.hasOutput(this.routes.index, now);
+    return (
+      (this.sessions.main.connection?.hasQueued ?? false) ||
+      groups.hasOutput(this.routes.index, now)
+    );
   }
 
   /** Tells the driver, once, that there are routes to send. */
   announceOutput(): void {
-    const { connection } = this.#main;
+    const { connection } = this.sessions.main;
     if (connection === undefined || connection.isAnnounced || !this.hasOutput()) return;
     connection.announce();
     this.#context.act({ type: "transmitReady", connection: connection.id });
@@ -249,37 +215,26 @@ export class Peer {
     }
   }
 
-  /** One, or two until a collision is resolved. */
-  sessions(): readonly PeerSession[] {
-    return this.#extra === undefined ? [this.#main] : [this.#main, this.#extra];
-  }
-
-  sessionOf(id: ConnectionId): PeerSession | undefined {
-    if (this.#main.connection?.id === id) return this.#main;
-    return this.#extra?.connection?.id === id ? this.#extra : undefined;
-  }
-
   /** Runs what is due. */
   tick(now: Instant): void {
-    for (const session of this.sessions()) {
+    for (const session of this.sessions.all()) {
       for (let timer = session.dueTimer(now); timer !== undefined; timer = session.dueTimer(now)) {
         this.step(session, { type: "timerExpired", timer });
-        if (!this.sessions().includes(session)) break;
+        if (!this.sessions.has(session)) break;
       }
     }
     decideHeld(this);
     this.routes.tick(now);
     this.deadlineMoved();
-    if (this.#held?.until !== undefined && this.#held.until <= now) this.#release();
+    if (this.hold.isOver(now)) this.#release();
   }
 
   nextDeadline(): Instant | undefined {
     if (this.#deadline === "recalculate") {
       this.#deadline = earliest([
-        this.#main.nextDeadline(),
-        this.#extra?.nextDeadline(),
+        this.sessions.nextDeadline(),
         this.routes.nextDeadline(),
-        this.#held?.until,
+        this.hold.until,
       ]);
     }
     return this.#deadline;
@@ -303,7 +258,7 @@ export class Peer {
     for (const action of actions) this.wire.perform(session, action);
     if (session.connection === undefined) session.release();
     if (state.name !== before.name) this.#context.sessionsMoved.add(this.#config);
-    this.#settle();
+    this.sessions.settle();
     decideHeld(this);
     this.wire.noteState(now);
   }
@@ -311,13 +266,8 @@ export class Peer {
   /** The session layer's share of the configuration, as the next OPEN will say it. */
   sessionConfig(): SessionConfig {
     const { config, restartingFamilies } = this.#context;
-    const seen = this.wire.counters.establishedCount > 0;
-    this.#sessionConfig ??= sessionConfigOf(this.#config, config, {
-      // RFC 4724 §4.1, and per peer: a peer that has not seen our restart yet must still be told.
-      restarting: restartingFamilies.size > 0 && !seen,
-      // A process that lives on has kept its forwarding state all the time.
-      preserved: (family) => seen || restartingFamilies.has(family),
-    });
+    const wasUp = this.wire.counters.establishedCount > 0;
+    this.#sessionConfig ??= sessionConfigOf(this.#config, config, { restartingFamilies, wasUp });
     return this.#sessionConfig;
   }
 
@@ -326,51 +276,43 @@ export class Peer {
     this.#sessionConfig = undefined;
   }
 
-  /** Cease 6/1, and down for the time that the family's limit says. */
-  tooManyPrefixes({ notification, restartAfterSeconds }: LimitExceeded): void {
-    this.hold(notification, "too many prefixes", restartAfterSeconds);
-  }
-
+  /** The session for a connection that the peer opened, if it may have one. */
   #accept(connection: Connection): PeerSession | undefined {
-    if (!this.#started || this.#config.adminDown !== undefined || this.#held !== undefined) {
-      return undefined;
-    }
-    const { state } = this.#main;
+    if (!this.#started || !this.#mayRun()) return undefined;
+    const { state } = this.sessions.main;
     if (state.name === "Idle") {
       // After a crime of its own the peer waits outside until the idle hold time is over.
       if (!state.accepts && state.idleHoldAt !== undefined) return undefined;
-      this.step(this.#main, { type: "start", by: "automatic", mode: "passive" });
+      this.step(this.sessions.main, { type: "start", by: "automatic", mode: "passive" });
     }
-    const free =
-      this.#main.state.name === "Active" && this.#main.state.transport.type === "listening";
-    const session = free ? this.#main : this.#second();
+    const { main } = this.sessions;
+    const session = main.isListening ? main : this.#makeRoom();
     session.connection = connection;
     this.wire.own(connection);
     return session;
   }
 
-  /** Makes room for a second connection; one that the peer opened before and left in the air makes place. */
-  #second(): PeerSession {
-    const older = this.#extra;
-    if (older !== undefined) this.step(older, { type: "openCollisionDump" });
-    const { failures } = this.#main.state;
-    const transport = { type: "listening", connectRetryAt: undefined } as const;
-    this.#extra = new PeerSession({ name: "Active", failures, attempts: 0, transport });
-    return this.#extra;
+  /** A second session; one that the peer opened before and left in the air makes place. */
+  #makeRoom(): PeerSession {
+    const { second } = this.sessions;
+    if (second !== undefined) this.step(second, { type: "openCollisionDump" });
+    return this.sessions.addSecond();
   }
 
-  /** A session without a connection is worth keeping only as the one that tries again. */
-  #settle(): void {
-    const extra = this.#extra;
-    if (extra === undefined) return;
-    const idle = (session: PeerSession) =>
-      session.state.name === "Idle" ||
-      (session.state.name === "Active" && session.state.transport.type === "listening");
-    if (idle(extra) && extra.openedAs > 0) this.#extra = undefined;
-    else if (idle(this.#main) && this.#main.state !== STOPPED) {
-      this.#main = extra;
-      this.#extra = undefined;
+  #mayRun(): boolean {
+    return this.#config.adminDown === undefined && !this.hold.isHeld;
+  }
+
+  #end(notification: NotificationMessage | undefined, reason: string): void {
+    for (const session of this.sessions.all()) {
+      this.step(session, { type: "stop", by: "operator", notification, reason });
     }
+  }
+
+  #release(): void {
+    this.hold.release();
+    this.deadlineMoved();
+    if (this.#started) this.start();
   }
 
   #adminChanged(): void {
@@ -380,22 +322,14 @@ export class Peer {
       return;
     }
     const message = cease(CeaseSubcode.administrativeShutdown, adminDown.message);
-    const wasStarted = this.#started;
-    this.stop(message, `administratively down: ${adminDown.message}`);
-    this.#started = wasStarted;
+    this.#end(message, `administratively down: ${adminDown.message}`);
     this.routes.remove();
     this.deadlineMoved();
   }
 
   #limitsChanged(): void {
-    if (this.#held !== undefined) this.#release();
+    if (this.hold.isHeld) this.#release();
     const excess = this.isEstablished ? this.routes.checkLimits() : undefined;
     if (excess !== undefined) this.tooManyPrefixes(excess);
-  }
-
-  #release(): void {
-    this.#held = undefined;
-    this.deadlineMoved();
-    if (this.#started) this.start();
   }
 }

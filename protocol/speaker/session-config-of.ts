@@ -6,19 +6,19 @@ import type { PeerConfig, SpeakerConfig } from "./speaker-config.ts";
 /** RFC 4724 §3: the restart time has 12 bits. */
 const MAX_RESTART_SECONDS = 4095;
 
-/** What our OPEN says of restarts. RFC 4724 §4.1. */
-export type RestartFlags = {
-  /** R: our process has restarted and this peer has not yet seen it. */
-  readonly restarting: boolean;
-  /** F: families whose forwarding went on meanwhile. */
-  readonly preserved: (family: Family) => boolean;
+/** What our OPEN says of restarts is made of this. RFC 4724 §4.1. */
+type RestartHistory = {
+  /** Families whose forwarding went on while our process restarted; empty after an ordinary start. */
+  readonly restartingFamilies: ReadonlySet<Family>;
+  /** The peer had a session with this process before. */
+  readonly wasUp: boolean;
 };
 
 /** The session's share of the configuration, with the capabilities of our next OPEN. */
 export function sessionConfigOf(
   peer: PeerConfig,
   speaker: SpeakerConfig,
-  restart: RestartFlags,
+  history: RestartHistory,
 ): SessionConfig {
   return {
     localAsn: peer.localAsn,
@@ -33,7 +33,7 @@ export function sessionConfigOf(
     ...(peer.sendHoldSeconds !== undefined && { sendHoldSeconds: peer.sendHoldSeconds }),
     passive: peer.passive,
     families: peer.families.map(({ family }) => family),
-    capabilities: capabilitiesOf(peer, speaker, restart),
+    capabilities: capabilitiesOf(peer, speaker, history),
     ...(peer.role !== undefined && { role: peer.role }),
     ...(peer.roleStrict !== undefined && { roleStrict: peer.roleStrict }),
   };
@@ -43,7 +43,7 @@ export function sessionConfigOf(
 function capabilitiesOf(
   peer: PeerConfig,
   speaker: SpeakerConfig,
-  restart: RestartFlags,
+  history: RestartHistory,
 ): readonly Capability[] {
   const external = peer.localAsn !== peer.peerAsn;
   return [
@@ -52,7 +52,7 @@ function capabilitiesOf(
     ...extendedNextHop(peer),
     ...(peer.extendedMessage ? [{ type: "extendedMessage" } as const] : []),
     ...(peer.role !== undefined && external ? [{ type: "role", role: peer.role } as const] : []),
-    ...gracefulRestart(peer, restart),
+    ...gracefulRestart(peer, history),
     { type: "fourOctetAsn", asn: peer.localAsn },
     ...addPath(peer),
     { type: "enhancedRouteRefresh" },
@@ -76,17 +76,22 @@ function addPath({ families }: PeerConfig): readonly Capability[] {
   return entries.length === 0 ? [] : [{ type: "addPath", families: entries }];
 }
 
-function gracefulRestart(peer: PeerConfig, restart: RestartFlags): readonly Capability[] {
+function gracefulRestart(
+  peer: PeerConfig,
+  { restartingFamilies, wasUp }: RestartHistory,
+): readonly Capability[] {
   if (peer.gracefulRestart === undefined) return [];
   return [
     {
       type: "gracefulRestart",
-      restarting: restart.restarting,
+      // R is a matter of each peer: who has not seen our restart yet must still be told.
+      restarting: restartingFamilies.size > 0 && !wasUp,
       notification: false,
       restartTimeSeconds: Math.min(peer.gracefulRestart.restartTimeSeconds, MAX_RESTART_SECONDS),
       families: peer.families.map(({ family }) => ({
         family,
-        forwarding: restart.preserved(family),
+        // F: a process that lives on has kept its forwarding state all the time.
+        forwarding: wasUp || restartingFamilies.has(family),
       })),
     },
   ];

@@ -95,7 +95,7 @@ export class SpeakerCore {
       restarting: ROUTED_FAMILIES.some((family) => selection?.isDeferred(family)),
       originated: this.#originations.size,
       peers: {
-        total: this.peers.count((peer) => peer.standsBy === undefined),
+        total: this.peers.count((peer) => peer.hold.standby === undefined),
         established: this.peers.count((peer) => peer.isEstablished),
       },
       families: ROUTED_FAMILIES.map((family) => ({
@@ -196,7 +196,7 @@ export class SpeakerCore {
   #interfaceDown(name: string, addresses: readonly IpAddress[]): void {
     for (const peer of this.peers) {
       const { config } = peer;
-      const local = peer.main.connection?.local?.address;
+      const local = peer.sessions.main.connection?.local?.address;
       const bound = config.interface === name;
       const singleHop = this.#nextHops.isOnLink(config.address) || config.ttlSecurityHops === 1;
       const over = local !== undefined && addresses.includes(local);

@@ -66,7 +66,7 @@ export class StandbyPeers {
 
   /** Whoever works already goes on, and whoever waits for a time already waits no longer. */
   #bePatient(standby: Peer, primary: Peer): void {
-    const waits = standby.standsBy;
+    const waits = standby.hold.standby;
     if (this.#seen.has(standby) && (waits === undefined || waits.until !== undefined)) return;
     this.#seen.add(standby);
     standby.standBy(primary, addSeconds(this.#context.now, PATIENCE_SECONDS));
