@@ -68,7 +68,7 @@ export class PlainClient {
   #why: string | undefined;
   #rest = Buffer.alloc(0);
   #establishedAt = 0;
-  #endsOfRib: ClientReport["endsOfRib"][number][] = [];
+  readonly #endsOfRib: ClientReport["endsOfRib"][number][] = [];
   #updates = 0;
   #octets = 0;
   #longestMessage = 0;

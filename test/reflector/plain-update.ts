@@ -36,13 +36,13 @@ export function readUpdate(body: Buffer, addPath: boolean, listener: UpdateListe
     return;
   }
   eachPrefix(withdrawn, 4, addPath, listener.withdrawn);
-  const unreach = valueOf(attributes, MP_UNREACH);
+  const unreach = attributeValue(attributes, MP_UNREACH);
   if (unreach !== undefined) {
     const family = unreach.readUInt16BE(0) === 1 ? 4 : 6;
     if (unreach.length === 3 && attributes.length <= 7) listener.endOfRib(family);
     eachPrefix(unreach.subarray(3), family, addPath, listener.withdrawn);
   }
-  const reach = valueOf(attributes, MP_REACH);
+  const reach = attributeValue(attributes, MP_REACH);
   if (reach !== undefined) {
     const family = reach.readUInt16BE(0) === 1 ? 4 : 6;
     const text = textOf(attributes);
@@ -80,7 +80,7 @@ export function textOf(attributes: Buffer): AttributesText {
   return parts.map(([, part]) => part).join(" ");
 }
 
-function valueOf(attributes: Buffer, wanted: number): Buffer | undefined {
+function attributeValue(attributes: Buffer, wanted: number): Buffer | undefined {
   let found: Buffer | undefined;
   eachAttribute(attributes, (code, _flags, value) => {
     if (code === wanted) found = value;

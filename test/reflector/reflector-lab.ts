@@ -11,10 +11,14 @@ export const ASN = 64_512;
 export const REFLECTOR = "10.98.0.1";
 export const CLUSTER_ID = "10.98.0.99";
 const REFLECTOR_IPV6 = "fd98::1";
+/** The witness's node, its address and the reflector's on their link. */
+export const WITNESS = { node: "witness", address: "10.97.0.2", reflector: "10.97.0.1" } as const;
 
 export type ReflectorPlan = {
   readonly name: string;
   readonly clients: number;
+  /** One more client on a link of its own, for a daemon of another make (WITNESS). */
+  readonly witness?: boolean;
   /** What a BGPPeer of a client says besides its address. */
   readonly peerSpec?: (client: number) => { readonly [field: string]: unknown };
 };
@@ -40,9 +44,14 @@ export class ReflectorLab {
     const lab = await Lab.open(plan.name);
     try {
       const addresses = Array.from({ length: plan.clients }, (_, i) => `${clientAddress(i)}/16`);
+      const witness = [
+        { node: "reflector", interface: "eth1", addresses: [`${WITNESS.reflector}/24`] },
+        { node: WITNESS.node, interface: "eth0", addresses: [`${WITNESS.address}/24`] },
+      ] as const;
       await lab.build({
-        nodes: ["reflector", "clients"],
+        nodes: ["reflector", "clients", ...(plan.witness === true ? [WITNESS.node] : [])],
         links: [
+          ...(plan.witness === true ? [witness] : []),
           [
             {
               node: "reflector",
@@ -88,7 +97,10 @@ export class ReflectorLab {
         // The kernel's part is shown elsewhere.
         spec: { nodeToNodeMeshEnabled: false, programClusterRoutes: "Disabled" },
       },
-      ...Array.from({ length: this.#plan.clients }, (_, i) => this.#peer(i, peerSpec(i))),
+      ...Array.from({ length: this.#plan.clients }, (_, i) =>
+        peer(`client${i}`, clientAddress(i), peerSpec(i)),
+      ),
+      ...(this.#plan.witness === true ? [peer(WITNESS.node, WITNESS.address)] : []),
     ]);
   }
 
@@ -135,20 +147,16 @@ export class ReflectorLab {
     const sockets = await this.lab.run("reflector", ["cat", "/proc/net/tcp"]);
     return /:00B3 \S+ 0A/.test(sockets) && (await this.tortied.peers()).length > 0;
   }
+}
 
-  #peer(client: number, spec: { readonly [field: string]: unknown }): LabResource {
-    return {
-      kind: "BGPPeer",
-      name: `client${client}`,
-      spec: {
-        node: "reflector",
-        peerIP: clientAddress(client),
-        asNumber: ASN,
-        families: ["IPv4", "IPv6"],
-        ...spec,
-      },
-    };
-  }
+function peer(
+  name: string,
+  address: string,
+  spec: { readonly [field: string]: unknown } = {},
+): LabResource {
+  const families = ["IPv4", "IPv6"];
+  const all = { node: "reflector", peerIP: address, asNumber: ASN, families, ...spec };
+  return { kind: "BGPPeer", name, spec: all };
 }
 
 /** 10.98.1.0 and up. */
