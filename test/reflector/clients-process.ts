@@ -1,24 +1,27 @@
 /** The clients of one reflector, in a process of their own in their namespace: it does what its parent asks, and answers. */
-import { tableOf } from "./client-tables.ts";
+import { setImmediate as turn } from "node:timers/promises";
+import { type TableSpec, tableOf } from "./client-tables.ts";
 import type { ClientsQuestion, ClientsRequest } from "./clients.ts";
 import { NaiveReflection } from "./naive-reflection.ts";
 import { PlainClient } from "./plain-client.ts";
 
 const clients = new Map<number, PlainClient>();
 
-process.on("message", (question: ClientsQuestion) => {
-  process.send?.({ number: question.number, answer: answerTo(question.request) });
+/** Work is done in slices of so many milliseconds, so that the clients' own KEEPALIVEs are never late. */
+const SLICE_MILLISECONDS = 10;
+
+process.on("message", async ({ number, request }: ClientsQuestion) => {
+  process.send?.({ number, answer: await answerTo(request) });
 });
 process.on("disconnect", () => process.exit());
 
-function answerTo(request: ClientsRequest): unknown {
+async function answerTo(request: ClientsRequest): Promise<unknown> {
   switch (request.type) {
     case "open":
       for (const plan of request.clients) clients.set(plan.index, new PlainClient(plan));
       return undefined;
     case "announce":
-      for (const batch of tableOf(request.table)) clientOf(request.client).announce(batch);
-      return undefined;
+      return await announce(clientOf(request.client), request.table);
     case "withdraw": {
       const keys = [...tableOf(request.table)].flatMap((batch) => batch.keys);
       clientOf(request.client).withdraw({ family: request.table.family, keys });
@@ -51,8 +54,24 @@ function answerTo(request: ClientsRequest): unknown {
       return [...clientOf(request.client).table];
     case "differences": {
       const naive = new NaiveReflection([...clients.values()], request.clusterId);
-      return request.clients.flatMap((index) => naive.differences(clientOf(index)));
+      const found: string[] = [];
+      for (const index of request.clients) {
+        found.push(...naive.differences(clientOf(index)));
+        if (found.length > 0) break;
+        await turn();
+      }
+      return found;
     }
+  }
+}
+
+async function announce(client: PlainClient, table: TableSpec): Promise<undefined> {
+  let began = performance.now();
+  for (const batch of tableOf(table)) {
+    client.announce(batch);
+    if (performance.now() - began < SLICE_MILLISECONDS) continue;
+    await turn();
+    began = performance.now();
   }
 }
 

@@ -20,6 +20,8 @@ export type ClientPlan = {
   readonly asn: number;
   readonly holdTimeSeconds: number;
   readonly addPath?: boolean;
+  /** Only looks at what kind of message comes, and when. */
+  readonly listensOnly?: boolean;
 };
 
 /** Routes of one attribute set, as a client announces them. */
@@ -32,18 +34,23 @@ export type RouteBatch = {
   readonly nextHop?: string;
 };
 
+/** The first End-of-RIB of a family. */
+export type EndOfRib = {
+  readonly family: PlainFamily;
+  /** Routes of the family that were there. */
+  readonly routes: number;
+  /** Since the session came up, and since the last route of the family. */
+  readonly milliseconds: number;
+  readonly sinceLastRoute: number;
+};
+
 /** What a client has seen of its session. */
 export type ClientReport = {
   readonly index: number;
   readonly state: "connecting" | "open" | "established" | "lost";
   readonly why: string | undefined;
   readonly routes: number;
-  /** Routes that were there when the first End-of-RIB of each family came, and what came before it. */
-  readonly endsOfRib: readonly {
-    readonly family: PlainFamily;
-    readonly routes: number;
-    readonly milliseconds: number;
-  }[];
+  readonly endsOfRib: readonly EndOfRib[];
   readonly updates: number;
   readonly octets: number;
   readonly longestMessage: number;
@@ -68,7 +75,8 @@ export class PlainClient {
   #why: string | undefined;
   #rest = Buffer.alloc(0);
   #establishedAt = 0;
-  readonly #endsOfRib: ClientReport["endsOfRib"][number][] = [];
+  readonly #endsOfRib: EndOfRib[] = [];
+  readonly #lastRouteAt = { 4: 0, 6: 0 };
   #updates = 0;
   #octets = 0;
   #longestMessage = 0;
@@ -194,14 +202,26 @@ export class PlainClient {
 
   #hearUpdate(body: Buffer, now: number): void {
     this.#updates++;
+    if (this.plan.listensOnly === true) return;
     readUpdate(body, this.plan.addPath === true, {
-      announced: (key, attributes) => this.table.set(key, attributes),
-      withdrawn: (key) => this.table.delete(key),
-      endOfRib: (family) => {
-        if (this.#endsOfRib.some((end) => end.family === family)) return;
-        const milliseconds = Math.round(now - this.#establishedAt);
-        this.#endsOfRib.push({ family, routes: this.table.size, milliseconds });
+      announced: (key, attributes) => {
+        this.table.set(key, attributes);
+        this.#lastRouteAt[familyOf(key)] = now;
       },
+      withdrawn: (key) => this.table.delete(key),
+      endOfRib: (family) => this.#noteEndOfRib(family, now),
+    });
+  }
+
+  #noteEndOfRib(family: PlainFamily, now: number): void {
+    if (this.#endsOfRib.some((end) => end.family === family)) return;
+    let routes = 0;
+    for (const key of this.table.keys()) if (familyOf(key) === family) routes++;
+    this.#endsOfRib.push({
+      family,
+      routes,
+      milliseconds: Math.round(now - this.#establishedAt),
+      sinceLastRoute: routes === 0 ? 0 : Math.round(now - this.#lastRouteAt[family]),
     });
   }
 
@@ -211,6 +231,11 @@ export class PlainClient {
     this.#why = why;
     clearInterval(this.#timer);
   }
+}
+
+/** Without path ids, IPv4 has numbers for keys. */
+function familyOf(key: RouteKey): PlainFamily {
+  return typeof key === "number" ? 4 : 6;
 }
 
 /** IPv4 and IPv6 unicast, route refresh, four-octet AS numbers, and ADD-PATH both ways where asked for. */

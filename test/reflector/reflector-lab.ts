@@ -28,6 +28,7 @@ export class ReflectorLab {
   readonly lab: Lab;
   readonly tortied: Tortied;
   readonly clients: Clients;
+  readonly #processes: Clients[] = [];
   readonly #plan: ReflectorPlan;
   readonly #folder: string;
 
@@ -37,7 +38,7 @@ export class ReflectorLab {
     this.#folder = `${lab.nodeFolder("reflector")}/resources`;
     this.configure(plan.peerSpec);
     this.tortied = new Tortied(lab, { node: "reflector", resourceFolder: this.#folder });
-    this.clients = new Clients(lab, "clients");
+    this.clients = this.moreClients();
   }
 
   static async open(plan: ReflectorPlan): Promise<ReflectorLab> {
@@ -104,6 +105,13 @@ export class ReflectorLab {
     ]);
   }
 
+  /** A process of its own for other clients, in the same namespace. */
+  moreClients(): Clients {
+    const clients = new Clients(this.lab, "clients");
+    this.#processes.push(clients);
+    return clients;
+  }
+
   plans(clients: readonly number[], holdTimeSeconds: number): readonly ClientPlan[] {
     return clients.map((index) => ({
       index,
@@ -138,7 +146,7 @@ export class ReflectorLab {
   }
 
   async close(): Promise<void> {
-    this.clients.stop();
+    for (const clients of this.#processes) clients.stop();
     await this.lab.close();
   }
 
