@@ -6,13 +6,15 @@
  * count, hash, next hop, and the fields of attribute-set-facts.ts.
  *
  * Invariants: a set without references stands in #unheld until `collect`, which frees it if it is still without; thus an
- * id that `intern` returned is good until the next `collect`, and everyone who keeps it longer retains it.
+ * id that `intern` returned is good until the next `collect`, and everyone who keeps it longer retains it. Octets move in
+ * `collect` too, ids never do: while #moved is defined, the octets of all rows below it stand on pages that stay.
  */
 import { FACT, readFacts } from "./attribute-set-facts.ts";
 import { HashIndex, home } from "./hash-index.ts";
 import type { NextHopTable } from "./next-hop-table.ts";
 import { OctetSlab } from "./octet-slab.ts";
-import { MAX_ROWS, PAGE_BITS, PAGE_MASK, PAGE_ROWS } from "./page.ts";
+import { PAGE_BITS, PAGE_MASK } from "./page.ts";
+import { RowAllocator } from "./row-allocator.ts";
 
 const STRIDE = 12;
 const PLACE = 0;
@@ -21,6 +23,11 @@ const REFERENCES = 2;
 const HASH = 3;
 const NEXT_HOP = 4;
 const FACTS = 5;
+/** Rows that cost as much to look at as one costs to free or to move. */
+const ROWS_PER_UNIT = 16;
+
+/** Words that nobody needs any more, with the sets that they hold. */
+type Discarded = { readonly words: Int32Array; readonly stride: number; next: number };
 
 /** Told which sets are gone, so that what was derived from them goes too. */
 export type AttributeSetListener = { attributeSetFreed(id: number): void };
@@ -30,11 +37,14 @@ export class AttributeSetTable {
   readonly #index = new HashIndex();
   readonly #slab = new OctetSlab();
   readonly #pages: Int32Array[] = [];
-  readonly #free: number[] = [];
+  readonly #rows = new RowAllocator([{ pages: this.#pages, stride: STRIDE }]);
   readonly #listeners = new Set<AttributeSetListener>();
   readonly #unheld: number[] = [];
-  #end = 1;
-  #count = 0;
+  readonly #discarded: Discarded[] = [];
+  /** Rows of #discarded that were not looked at. */
+  #waiting = 0;
+  /** The next row whose octets may have to move; undefined when none have. */
+  #moved: number | undefined;
 
   constructor(nextHops: NextHopTable) {
     this.#nextHops = nextHops;
@@ -70,18 +80,34 @@ export class AttributeSetTable {
     if (references === 0) this.#unheld.push(id);
   }
 
-  /** Frees up to `budget` sets that nobody holds. Called between inputs, when no id is in flight. */
-  collect(budget: number): void {
-    for (let i = 0; i < budget; i++) {
-      const id = this.#unheld.pop();
-      if (id === undefined) return;
-      if (this.#field(id, REFERENCES) === 0 && this.#field(id, LENGTH) !== 0) this.#drop(id);
-    }
+  /** Releases the sets in the first word of every `stride`: nobody needs the words any more. `collect` does it in slices. */
+  releaseLater(words: Int32Array, stride: number): void {
+    this.#discarded.push({ words, stride, next: 0 });
+    this.#waiting += words.length / stride;
   }
 
-  /** Sets that may wait to be freed. */
+  /**
+   * Releases and frees up to `budget` sets that nobody holds, and moves octets together when much of their room is empty.
+   * Called between inputs, when no id is in flight.
+   */
+  collect(budget: number): void {
+    let left = budget - this.#releaseDiscarded(budget);
+    for (; left > 0; left--) {
+      const id = this.#unheld.pop();
+      if (id === undefined) break;
+      if (this.#field(id, REFERENCES) === 0 && this.#field(id, LENGTH) !== 0) this.#drop(id);
+    }
+    if (left > 0) this.#compact(left);
+  }
+
+  /** Whether `collect` would free something. */
+  hasGarbage(): boolean {
+    return this.unheld() > 0 || this.#moved !== undefined || this.#slab.isSparse();
+  }
+
+  /** Sets that may wait to be freed, or to be released by `releaseLater`. */
   unheld(): number {
-    return this.#unheld.length;
+    return this.#unheld.length + this.#waiting;
   }
 
   listen(listener: AttributeSetListener): void {
@@ -92,7 +118,7 @@ export class AttributeSetTable {
     this.#listeners.delete(listener);
   }
 
-  /** The canonical octets: a view, valid as long as the id. */
+  /** The canonical octets: a view, valid until the next `collect`. */
   octets(id: number): Uint8Array {
     return this.#slab.view(this.#place(id), this.#field(id, LENGTH));
   }
@@ -149,12 +175,54 @@ export class AttributeSetTable {
   }
 
   count(): number {
-    return this.#count;
+    return this.#rows.count;
   }
 
+  /** Octets of rows and hash index. */
   byteLength(): number {
-    const rows = this.#pages.reduce((sum, page) => sum + page.byteLength, 0);
-    return rows + this.#index.byteLength() + this.#slab.byteLength();
+    return this.#rows.byteLength() + this.#index.byteLength();
+  }
+
+  /** Octets of the pages on which attributes stand. */
+  slabByteLength(): number {
+    return this.#slab.byteLength();
+  }
+
+  /** Moves the octets of some rows when there is need. */
+  #compact(budget: number): void {
+    if (this.#moved === undefined) {
+      if (!this.#slab.isSparse()) return;
+      this.#slab.beginMoving();
+      this.#moved = 1;
+    }
+    let units = budget * ROWS_PER_UNIT;
+    let id = this.#moved;
+    for (; units > 0 && id < this.#rows.end; id++) units -= this.#move(id) ? ROWS_PER_UNIT : 1;
+    this.#moved = id < this.#rows.end ? id : undefined;
+  }
+
+  #move(id: number): boolean {
+    const length = this.#field(id, LENGTH);
+    if (length === 0 || !this.#slab.isLeaving(this.#place(id))) return false;
+    const place = this.#slab.move(this.#place(id), length);
+    this.#page(id)[(id & PAGE_MASK) * STRIDE + PLACE] = place;
+    return true;
+  }
+
+  /** Answers how many rows it looked at. */
+  #releaseDiscarded(budget: number): number {
+    let rows = 0;
+    for (let last = this.#discarded.at(-1); last !== undefined; last = this.#discarded.at(-1)) {
+      const { words, stride } = last;
+      for (; last.next < words.length && rows < budget; last.next += stride, rows++) {
+        const set = words[last.next] as number;
+        if (set > 0) this.release(set);
+      }
+      if (last.next < words.length) break;
+      this.#discarded.pop();
+    }
+    this.#waiting -= rows;
+    return rows;
   }
 
   #page(id: number): Int32Array {
@@ -170,7 +238,7 @@ export class AttributeSetTable {
   }
 
   #add(hash: number, octets: Uint8Array, start: number, end: number): number {
-    const id = this.#free.pop() ?? this.#grow();
+    const id = this.#rows.allocate();
     const page = this.#page(id);
     const at = (id & PAGE_MASK) * STRIDE;
     page[at + PLACE] = this.#slab.store(octets, start, end);
@@ -181,7 +249,6 @@ export class AttributeSetTable {
     readFacts(octets, start, end, page, at + FACTS);
     this.#index.add(hash, id);
     this.#unheld.push(id);
-    this.#count++;
     return id;
   }
 
@@ -191,17 +258,7 @@ export class AttributeSetTable {
     this.#slab.free(this.#place(id), this.#field(id, LENGTH));
     this.#nextHops.release(this.#field(id, NEXT_HOP));
     this.#page(id)[(id & PAGE_MASK) * STRIDE + LENGTH] = 0;
-    this.#free.push(id);
-    this.#count--;
-  }
-
-  #grow(): number {
-    const id = this.#end++;
-    if (id >= MAX_ROWS) throw new RangeError("more attribute sets than a table can hold");
-    if (id >>> PAGE_BITS >= this.#pages.length) {
-      this.#pages.push(new Int32Array(PAGE_ROWS * STRIDE));
-    }
-    return id;
+    this.#rows.free(id);
   }
 }
 

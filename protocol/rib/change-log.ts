@@ -80,6 +80,21 @@ export class ChangeLog {
     this.#ring = ring;
   }
 
+  /** Whether the ring could be small again: every reader has read all, or was lapped and walks the table. */
+  isOversized(): boolean {
+    if (this.#ring.length <= FIRST_CAPACITY) return false;
+    return [...this.#cursors].every((cursor) => !cursor.isBehind() || cursor.isLapped());
+  }
+
+  /** Gives up the ring for a small one, when it `isOversized`: nobody will read its entries. */
+  shrink(): void {
+    if (this.isOversized()) this.#ring = new Int32Array(FIRST_CAPACITY);
+  }
+
+  byteLength(): number {
+    return this.#ring.byteLength;
+  }
+
   /** Every entry before this position was let go by all readers. Lapped readers hold nothing: they will walk the table. */
   oldestPinned(): number {
     let oldest = this.#head;

@@ -24,6 +24,7 @@ import type { NextHopTable } from "./next-hop-table.ts";
 import { PeerRoutes } from "./peer-routes.ts";
 import { MAX_PEER_INDEX } from "./peer-table.ts";
 import { PREFIX_DIRTY, PrefixTable } from "./prefix-table.ts";
+import type { RibMemory } from "./rib-memory.ts";
 import { type PrefixPage, RibQuery } from "./rib-query.ts";
 import { type OrderTables, RouteOrder } from "./route-order.ts";
 import { type RescanScope, RouteSweep, type SweepActions } from "./route-sweep.ts";
@@ -199,9 +200,14 @@ export class FamilyRib {
     return this.#routes.count();
   }
 
-  /** Octets of the tables, for the benchmark. */
-  byteLength(): number {
-    return this.#prefixes.byteLength() + this.#routes.byteLength();
+  /** Octets of the tables of this family alone. */
+  memory(): Omit<RibMemory, "attributeSets" | "attributes"> {
+    return {
+      prefixes: this.#prefixes.byteLength(),
+      prefixIndex: this.#prefixes.indexByteLength(),
+      routes: this.#routes.byteLength(),
+      changeLog: this.changeLog.byteLength(),
+    };
   }
 
   /** All candidates of the prefix, the best one first; each loser with the step and the route that eliminated it. */
@@ -245,9 +251,9 @@ export class FamilyRib {
     return !this.#deferred && this.#dirty.length > 0;
   }
 
-  /** Whether ids of prefixes without routes can be freed: nothing waits for it but memory. */
+  /** Whether memory can be freed: nothing else waits for it. */
   hasGarbage(): boolean {
-    return this.#graveyard.hasWork();
+    return this.#graveyard.hasWork() || this.changeLog.isOversized();
   }
 
   /** Up to `budget` prefixes of long work; true while some remains. Called by Rib. */
@@ -267,6 +273,7 @@ export class FamilyRib {
   /** Frees ids of prefixes without routes, up to `budget`. Called by Rib. */
   bury(budget: number): void {
     this.#graveyard.bury(budget);
+    this.changeLog.shrink();
   }
 
   readonly #sweepActions: SweepActions = {

@@ -2,8 +2,8 @@
  * Hot: written like C on purpose; test/bench/rib.bench.ts measures it.
  *
  * An open-addressing hash from 32-bit hashes to row ids, which knows no keys: the table that owns it compares them.
- * It is cut into 256 shards by the high 8 bits of the hash; a shard that is 5/8 full doubles alone, so the largest step
- * that an insertion can cost is the rehash of 1/256 of the table, and no step copies all of it.
+ * It is cut into 256 shards by the high 8 bits of the hash; a shard that is 5/8 full doubles alone, one that is 1/8 full is
+ * halved alone, so the largest step that a change can cost is the rehash of 1/256 of the table, and none copies all of it.
  *
  * Invariants: a slot is two words, hash and id; id 0 is an empty slot; between the home slot of an entry and the entry no
  * slot is empty (removal shifts later entries back, there are no tombstones).
@@ -33,7 +33,7 @@ export class HashIndex {
     const count = (this.#counts[number] as number) + 1;
     this.#counts[number] = count;
     if (count * 16 > slots.length * 5) {
-      slots = doubled(slots);
+      slots = rehashed(slots, slots.length * 2);
       this.#shards[number] = slots;
     }
     place(slots, hash, id);
@@ -60,10 +60,14 @@ export class HashIndex {
     slots[hole] = 0;
     slots[hole + 1] = 0;
     const number = hash >>> 24;
-    this.#counts[number] = (this.#counts[number] as number) - 1;
+    const count = (this.#counts[number] as number) - 1;
+    this.#counts[number] = count;
+    if (count * 16 < slots.length && slots.length > 2 * FIRST_SLOTS) {
+      this.#shards[number] = rehashed(slots, slots.length / 2);
+    }
   }
 
-  /** Octets of all slots, for the benchmark. */
+  /** Octets of all slots. */
   byteLength(): number {
     return this.#shards.reduce((sum, slots) => sum + slots.byteLength, 0);
   }
@@ -82,10 +86,10 @@ function place(slots: Int32Array, hash: number, id: number): void {
   slots[at + 1] = id;
 }
 
-function doubled(slots: Int32Array): Int32Array {
-  const larger = new Int32Array(slots.length * 2);
+function rehashed(slots: Int32Array, words: number): Int32Array {
+  const made = new Int32Array(words);
   for (let at = 0; at < slots.length; at += 2) {
-    if (slots[at + 1] !== 0) place(larger, slots[at] as number, slots[at + 1] as number);
+    if (slots[at + 1] !== 0) place(made, slots[at] as number, slots[at + 1] as number);
   }
-  return larger;
+  return made;
 }

@@ -4,11 +4,12 @@
  * Prefixes of one family, each with a dense id greater than 0. A row is 4 words on a page (16 octets: four prefixes a
  * cache line), because a lookup that finds its prefix goes on to that prefix's routes at once.
  *
- * Invariants: equal prefixes have one id; host bits are zero (the codec cleared them); a free id has length FREE; an id is
+ * Invariants: equal prefixes have one id; host bits are zero (the codec cleared them); a free id has no USED flag; an id is
  * freed only by FamilyRib's graveyard, after every cursor and sent-table has let go.
  */
 import { HashIndex, home } from "./hash-index.ts";
-import { MAX_ROWS, PAGE_BITS, PAGE_MASK, PAGE_ROWS } from "./page.ts";
+import { PAGE_BITS, PAGE_MASK } from "./page.ts";
+import { RowAllocator } from "./row-allocator.ts";
 
 const STRIDE = 4;
 const ADDRESS = 0;
@@ -16,7 +17,9 @@ const ADDRESS = 0;
 const META = 1;
 const HEAD = 2;
 const BEST = 3;
-const FREE = 255;
+
+/** The row is no free one. */
+const USED = 1 << 11;
 
 /** Flags of a prefix. */
 export const PREFIX_DIRTY = 1 << 8;
@@ -32,13 +35,13 @@ export class PrefixTable {
   readonly #index = new HashIndex();
   readonly #pages: Int32Array[] = [];
   readonly #lowPages: Int32Array[] = [];
-  /** First of the free rows, which are chained through HEAD. */
-  #free = 0;
-  #end = 1;
-  #count = 0;
+  readonly #rows: RowAllocator;
 
   constructor(words: 1 | 4) {
     this.#words = words;
+    const high = { pages: this.#pages, stride: STRIDE };
+    const low = { pages: this.#lowPages, stride: LOW_STRIDE };
+    this.#rows = new RowAllocator(words === 1 ? [high] : [high, low]);
   }
 
   /** The id of a prefix, or 0. */
@@ -55,23 +58,21 @@ export class PrefixTable {
 
   remove(id: number): void {
     this.#index.remove(this.#hashOf(id), id);
-    this.#row(id)[(id & PAGE_MASK) * STRIDE + META] = FREE;
-    this.setHead(id, this.#free);
-    this.#free = id;
-    this.#count--;
+    this.#row(id)[(id & PAGE_MASK) * STRIDE + META] = 0;
+    this.#rows.free(id);
   }
 
   /** Ids are below this. */
   end(): number {
-    return this.#end;
+    return this.#rows.end;
   }
 
   count(): number {
-    return this.#count;
+    return this.#rows.count;
   }
 
   isUsed(id: number): boolean {
-    return this.length(id) !== FREE;
+    return this.hasFlag(id, USED);
   }
 
   length(id: number): number {
@@ -135,8 +136,12 @@ export class PrefixTable {
   }
 
   byteLength(): number {
-    const pages = [...this.#pages, ...this.#lowPages];
-    return this.#index.byteLength() + pages.reduce((sum, page) => sum + page.byteLength, 0);
+    return this.#rows.byteLength();
+  }
+
+  /** Octets of the hash index. */
+  indexByteLength(): number {
+    return this.#index.byteLength();
   }
 
   #row(id: number): Int32Array {
@@ -172,12 +177,11 @@ export class PrefixTable {
   }
 
   #add(hash: number, words: Uint32Array, length: number): number {
-    const id = this.#free !== 0 ? this.#free : this.#grow();
+    const id = this.#rows.allocate();
     const page = this.#row(id);
     const at = (id & PAGE_MASK) * STRIDE;
-    if (id === this.#free) this.#free = page[at + HEAD] as number;
     page[at] = words[0] as number;
-    page[at + META] = length;
+    page[at + META] = length | USED;
     page[at + HEAD] = 0;
     page[at + BEST] = 0;
     if (this.#words === 4) {
@@ -188,17 +192,6 @@ export class PrefixTable {
       low[lowAt + 2] = words[3] as number;
     }
     this.#index.add(hash, id);
-    this.#count++;
-    return id;
-  }
-
-  #grow(): number {
-    const id = this.#end++;
-    if (id >= MAX_ROWS) throw new RangeError("more prefixes than a table can hold");
-    if (id >>> PAGE_BITS >= this.#pages.length) {
-      this.#pages.push(new Int32Array(PAGE_ROWS * STRIDE));
-      if (this.#words === 4) this.#lowPages.push(new Int32Array(PAGE_ROWS * LOW_STRIDE));
-    }
     return id;
   }
 

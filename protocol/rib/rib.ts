@@ -5,6 +5,7 @@ import type { DecisionConfig } from "./decision-config.ts";
 import { FamilyRib } from "./family-rib.ts";
 import { type NextHopResolution, NextHopTable } from "./next-hop-table.ts";
 import { type PeerFacts, PeerTable } from "./peer-table.ts";
+import type { RibMemory } from "./rib-memory.ts";
 import { RouteInterfaces } from "./route-interfaces.ts";
 
 /** Sets that nobody holds, and prefixes without routes, that may wait while there are decisions to make. */
@@ -104,8 +105,25 @@ export class Rib {
 
   /** Whether `work` would free memory, though nothing else remains to be done. */
   hasGarbage(): boolean {
-    if (this.attributeSets.unheld() > 0) return true;
+    if (this.attributeSets.hasGarbage()) return true;
     for (const family of this.#families.values()) if (family.hasGarbage()) return true;
     return false;
+  }
+
+  /** Octets of all tables: what a route costs, and what a peer that leaves gives back. */
+  memory(): RibMemory {
+    const sum = { prefixes: 0, prefixIndex: 0, routes: 0, changeLog: 0 };
+    for (const family of this.#families.values()) {
+      const part = family.memory();
+      sum.prefixes += part.prefixes;
+      sum.prefixIndex += part.prefixIndex;
+      sum.routes += part.routes;
+      sum.changeLog += part.changeLog;
+    }
+    return {
+      ...sum,
+      attributeSets: this.attributeSets.byteLength(),
+      attributes: this.attributeSets.slabByteLength(),
+    };
   }
 }

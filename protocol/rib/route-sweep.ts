@@ -74,6 +74,8 @@ export class RouteSweep {
     let units = budget * ROWS_PER_UNIT;
     while (units > 0 && this.isPending()) {
       if (this.#position >= this.#routes.end()) {
+        // A table that shrank meanwhile may end before the place where the pass began.
+        if (this.#wrapped) this.#stop = 1;
         this.#position = 1;
         this.#wrapped = true;
         continue;

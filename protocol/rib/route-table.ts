@@ -7,7 +7,8 @@
  * Invariants: (prefix, peer, path id) is unique; a free row has prefix 0; a withdrawn row has verdict 0 and stays linked
  * until the decision process has seen it, so nobody ever follows a link into a reused row.
  */
-import { MAX_ROWS, PAGE_BITS, PAGE_MASK, PAGE_ROWS } from "./page.ts";
+import { PAGE_BITS, PAGE_MASK } from "./page.ts";
+import { RowAllocator } from "./row-allocator.ts";
 
 const STRIDE = 6;
 const NEXT = 0;
@@ -25,10 +26,7 @@ export const ROUTE_MULTIPATH = 1 << 25;
 
 export class RouteTable {
   readonly #pages: Int32Array[] = [];
-  /** First of the free rows, which are chained through their first word. */
-  #free = 0;
-  #end = 1;
-  #count = 0;
+  readonly #rows = new RowAllocator([{ pages: this.#pages, stride: STRIDE }]);
 
   /** Looks along a chain of routes for that of a peer and path id; 0 when there is none. */
   find(head: number, peer: number, pathId: number): number {
@@ -44,34 +42,30 @@ export class RouteTable {
 
   /** A new row, not yet linked to the chain of its prefix by anyone but itself (`next`). */
   add(prefix: number, peer: number, pathId: number, next: number): number {
-    const id = this.#free !== 0 ? this.#free : this.#grow();
+    const id = this.#rows.allocate();
     const page = this.#page(id);
     const at = (id & PAGE_MASK) * STRIDE;
-    if (id === this.#free) this.#free = page[at] as number;
     page[at] = next;
     page[at + OWNER] = peer;
     page[at + RECEIVED] = 0;
     page[at + VERDICT] = 0;
     page[at + PATH_ID] = pathId;
     page[at + PREFIX] = prefix;
-    this.#count++;
     return id;
   }
 
   free(id: number): void {
-    this.setNext(id, this.#free);
     this.#page(id)[(id & PAGE_MASK) * STRIDE + PREFIX] = 0;
-    this.#free = id;
-    this.#count--;
+    this.#rows.free(id);
   }
 
   /** Ids are below this. */
   end(): number {
-    return this.#end;
+    return this.#rows.end;
   }
 
   count(): number {
-    return this.#count;
+    return this.#rows.count;
   }
 
   next(id: number): number {
@@ -139,18 +133,10 @@ export class RouteTable {
   }
 
   byteLength(): number {
-    return this.#pages.reduce((sum, page) => sum + page.byteLength, 0);
+    return this.#rows.byteLength();
   }
 
   #page(id: number): Int32Array {
     return this.#pages[id >>> PAGE_BITS] as Int32Array;
-  }
-
-  #grow(): number {
-    const id = this.#end++;
-    if (id >= MAX_ROWS) throw new RangeError("more routes than a table can hold");
-    if (id >>> PAGE_BITS >= this.#pages.length)
-      this.#pages.push(new Int32Array(PAGE_ROWS * STRIDE));
-    return id;
   }
 }

@@ -8,6 +8,7 @@ import { ACCEPT_ALL, type Policy } from "../../protocol/policy/policy.ts";
 import { DEFAULT_DECISION } from "../../protocol/rib/decision-config.ts";
 import type { FamilyRib } from "../../protocol/rib/family-rib.ts";
 import { Rib } from "../../protocol/rib/rib.ts";
+import { totalOctets } from "../../protocol/rib/rib-memory.ts";
 import type { ExportProfile } from "../../protocol/speaker/export/export-profile.ts";
 import { UpdateGroups } from "../../protocol/speaker/export/update-groups.ts";
 import { Asn } from "../../protocol/types/asn.ts";
@@ -132,7 +133,8 @@ function measureCore(): void {
   const first = best(ROUNDS, () => {
     const it = newBench();
     const ms = cpuMilliseconds(() => feed(it, table, 1, () => {}));
-    bytes = it.family.byteLength();
+    const { prefixes, prefixIndex, routes } = it.family.memory();
+    bytes = prefixes + prefixIndex + routes;
     return ms;
   });
   report("announceAndDecide", first, { bytesPerRoute: Math.round(bytes / PREFIXES) });
@@ -146,7 +148,7 @@ function measureCore(): void {
     "announceUnchanged",
     cpuMilliseconds(() => feed(it, table, 1, () => {})),
   );
-  const two = it.family.byteLength() + it.rib.attributeSets.byteLength();
+  const two = totalOctets(it.rib.memory());
   report(
     "removePeer",
     cpuMilliseconds(() => {
