@@ -47,6 +47,14 @@ function checkVersion(open: OpenMessage): ProtocolError | undefined {
   return openError(1, `version ${open.version}`, Uint8Array.of(0, BGP_VERSION));
 }
 
+/** How long a peer may take nothing of what we send: as configured, or eight minutes, or twice the hold time. RFC 9687 §3. */
+export function sendHoldSecondsOf(
+  config: { readonly sendHoldSeconds?: number },
+  holdTimeSeconds: number,
+): number {
+  return config.sendHoldSeconds ?? Math.max(LEAST_SEND_HOLD_SECONDS, 2 * holdTimeSeconds);
+}
+
 function checkAsn(asn: number, { peerAsn }: SessionConfig): ProtocolError | undefined {
   if (asn === peerAsn) return undefined;
   // RFC 7607 §2: AS 0 earns the same answer. AS_TRANS alone cannot stand for a number above 65535 that we expect.
@@ -137,8 +145,7 @@ function agree(
     peerRouterId: open.routerId,
     holdTimeSeconds,
     keepaliveSeconds: keepaliveSeconds(holdTimeSeconds, config.keepaliveSeconds),
-    sendHoldSeconds:
-      config.sendHoldSeconds ?? Math.max(LEAST_SEND_HOLD_SECONDS, 2 * holdTimeSeconds),
+    sendHoldSeconds: sendHoldSecondsOf(config, holdTimeSeconds),
     families,
     receive: context(theirs, ours),
     send: context(ours, theirs),

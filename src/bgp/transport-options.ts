@@ -1,22 +1,20 @@
+import { sendHoldSecondsOf } from "../../protocol/session/negotiate.ts";
 import type { PeerConfig } from "../../protocol/speaker/speaker-config.ts";
 import type { TcpOptions } from "../kernel/native/tcp-options.ts";
 import { DSCP_CS6 } from "../kernel/native/tcp-socket.ts";
 
 /**
- * How long written data may stay unacknowledged before the kernel gives up the connection. Longer than any usual hold
- * time: the session's own timers speak first, this one catches what they cannot see.
+ * How much longer than the send hold timer the kernel waits for a peer that takes nothing, as it also counts a window of zero: the
+ * session's own timers speak first, this one catches what they cannot see.
  */
-const USER_TIMEOUT_FLOOR_MILLISECONDS = 30_000;
+const USER_TIMEOUT_MARGIN_SECONDS = 30;
 
 /** What a peering asks of its sockets. */
 export function tcpOptionsOf(peer: PeerConfig): TcpOptions {
-  const userTimeout = Math.max(
-    2 * 1000 * Math.max(peer.holdTimeSeconds, peer.sendHoldSeconds ?? 0),
-    USER_TIMEOUT_FLOOR_MILLISECONDS,
-  );
+  const sendHoldSeconds = sendHoldSecondsOf(peer, peer.holdTimeSeconds);
   return {
     dscp: DSCP_CS6,
-    userTimeoutMilliseconds: userTimeout,
+    userTimeoutMilliseconds: 1000 * (sendHoldSeconds + USER_TIMEOUT_MARGIN_SECONDS),
     ...(peer.localAddress !== undefined && { localAddress: peer.localAddress }),
     ...(peer.interface !== undefined && { interface: peer.interface }),
     ...(peer.password !== undefined && { md5Key: peer.password }),

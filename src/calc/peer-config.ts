@@ -144,7 +144,12 @@ function nextHopModeOf(
 
 type TimerFields = Pick<
   PeerSpec,
-  "holdTime" | "keepaliveTime" | "connectRetryTime" | "advertisementInterval" | "maxRestartTime"
+  | "holdTime"
+  | "sendHoldTime"
+  | "keepaliveTime"
+  | "connectRetryTime"
+  | "advertisementInterval"
+  | "maxRestartTime"
 >;
 
 function meshTimers(config: MeshConfig): TimerFields {
@@ -163,6 +168,7 @@ function timersOf(
   PeerConfig,
   | "holdTimeSeconds"
   | "minHoldTimeSeconds"
+  | "sendHoldSeconds"
   | "keepaliveSeconds"
   | "connectRetrySeconds"
   | "idleHoldSeconds"
@@ -172,10 +178,12 @@ function timersOf(
 > {
   const { timers } = DEFAULTS;
   const keepaliveSeconds = seconds(fields.keepaliveTime);
+  const sendHoldSeconds = seconds(fields.sendHoldTime);
   return {
     holdTimeSeconds: seconds(fields.holdTime) ?? timers.holdTimeSeconds,
     minHoldTimeSeconds: timers.minHoldTimeSeconds,
     ...(keepaliveSeconds !== undefined && { keepaliveSeconds }),
+    ...(sendHoldSeconds !== undefined && { sendHoldSeconds }),
     connectRetrySeconds: seconds(fields.connectRetryTime) ?? timers.connectRetrySeconds,
     idleHoldSeconds: timers.idleHoldSeconds,
     delayOpenSeconds: timers.delayOpenSeconds,

@@ -13,7 +13,7 @@ import { isSet, type KindSchema, type RuleViolation } from "../kind-schema.ts";
 import { passwordViolations } from "../password.ts";
 import { parsePeerAddress } from "../peer-address.ts";
 import type { Resource } from "../resource.ts";
-import { holdTimeViolations } from "./timer-rules.ts";
+import { holdTimeViolations, sendHoldTimeViolations } from "./timer-rules.ts";
 
 const prefixLimit = z.int().min(1).max(0xffff_ffff);
 
@@ -79,6 +79,11 @@ const spec = z.strictObject({
   connectRetryTime: durationField({ min: 1, max: 65_535 })
     .optional()
     .describe("tortie: wait between connection attempts; 5s."),
+  sendHoldTime: durationField({ min: 3, max: 65_535 })
+    .optional()
+    .describe(
+      "tortie: a peer that reads nothing for so long is cut; 8m, or twice the hold time if that is more. RFC 9687.",
+    ),
   advertisementInterval: durationField({ min: 0, max: 600 })
     .optional()
     .describe("tortie: least time between two announcements of a prefix; 0s."),
@@ -134,6 +139,7 @@ function rules({ spec }: Resource): readonly RuleViolation[] {
     ...nextHopViolations(spec),
     ...unsupportedViolations(spec),
     ...holdTimeViolations(spec, { holdTime: "holdTime", keepaliveTime: "keepaliveTime" }),
+    ...sendHoldTimeViolations(spec),
     ...passwordViolations(spec["password"], ["spec", "password"]),
   ];
 }

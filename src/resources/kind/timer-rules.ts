@@ -1,3 +1,4 @@
+import { DEFAULTS } from "../defaults.ts";
 import { parseDuration } from "../duration.ts";
 import type { RuleViolation } from "../kind-schema.ts";
 import type { Resource } from "../resource.ts";
@@ -17,6 +18,24 @@ export function holdTimeViolations(
       path: ["spec", fields.keepaliveTime],
       message: `must be shorter than ${fields.holdTime} (${hold})`,
       fix: "a third of the hold time is usual; leave the field out to get that",
+    },
+  ];
+}
+
+/** A peer that reads nothing must have the time in which its own hold timer would end the session. RFC 9687 §3. */
+export function sendHoldTimeViolations(spec: Resource["spec"]): readonly RuleViolation[] {
+  const { sendHoldTime, holdTime } = spec;
+  if (typeof sendHoldTime !== "string") return [];
+  const sendHoldSeconds = parseDuration(sendHoldTime);
+  const holdSeconds =
+    typeof holdTime === "string" ? parseDuration(holdTime) : DEFAULTS.timers.holdTimeSeconds;
+  if (sendHoldSeconds === undefined || holdSeconds === undefined) return [];
+  if (sendHoldSeconds > holdSeconds) return [];
+  return [
+    {
+      path: ["spec", "sendHoldTime"],
+      message: `must be longer than the hold time (${holdTime ?? `${holdSeconds}s`})`,
+      fix: "twice the hold time or more; leave the field out to get eight minutes",
     },
   ];
 }

@@ -36,6 +36,7 @@ const PEER_ROWS: readonly Row[] = [
   ["reversePeering", { reversePeering: "Manual" }, "kept"],
   ["exportLearned", { exportLearned: true }, "refreshed"],
   ["holdTime", { holdTime: "30s" }, "reset"],
+  ["sendHoldTime", { sendHoldTime: "4m" }, "kept"],
   ["connectRetryTime", { connectRetryTime: "9s" }, "kept"],
   ["advertisementInterval", { advertisementInterval: "1s" }, "refreshed"],
   ["maxPrefixes", { maxPrefixes: { ipv4: 10 } }, "refreshed"],

@@ -50,6 +50,7 @@ const FIELDS: readonly (readonly [object, object])[] = [
     { holdTime: "30s", keepaliveTime: "10s" },
     { holdTimeSeconds: 30, keepaliveSeconds: 10 },
   ],
+  [{ sendHoldTime: "3m" }, { sendHoldSeconds: 180 }],
   [{ maxRestartTime: "2m30s" }, { gracefulRestart: { restartTimeSeconds: 150 } }],
   [{ connectRetryTime: "1s" }, { connectRetrySeconds: 1 }],
   [{ advertisementInterval: "500ms" }, { advertisementIntervalSeconds: 0.5 }],
