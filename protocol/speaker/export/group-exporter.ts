@@ -17,6 +17,8 @@ import { ExportTransform, refusal } from "./export-rules.ts";
 
 const UNKNOWN = 0;
 const NOT_TOLD = -1;
+/** Result and source peer. */
+const CACHE_STRIDE = 2;
 /** A canonical set of at most so many octets fits a message of 4,096 octets, whatever the session makes of it. */
 const FITS_SURELY = 2048;
 
@@ -57,12 +59,11 @@ export class GroupExporter implements AttributeSetListener {
     return this.#policy.looksAtInterface();
   }
 
-  /** Nothing that was worked out holds any more. */
+  /** Nothing that was worked out holds any more. The results are released in slices of `Rib.work`. */
   forget(): void {
     for (const cache of this.#caches) {
-      cache.forEach((set, result) => {
-        this.#letGo(set, result);
-      });
+      for (const page of cache.takePages())
+        this.#rib.attributeSets.releaseLater(page, CACHE_STRIDE);
     }
     this.#caches.length = 0;
     this.#caches.push(new SetCache());
@@ -162,7 +163,7 @@ class SetCache {
   get(set: number, source: number): number {
     const page = this.#pages[set >>> PAGE_BITS];
     if (page === undefined) return UNKNOWN;
-    const at = (set & PAGE_MASK) * 2;
+    const at = (set & PAGE_MASK) * CACHE_STRIDE;
     return page[at + 1] === source ? (page[at] as number) : UNKNOWN;
   }
 
@@ -170,9 +171,9 @@ class SetCache {
   put(set: number, source: number, result: number): number {
     const number = set >>> PAGE_BITS;
     while (this.#pages.length <= number) this.#pages.push(undefined);
-    const page = this.#pages[number] ?? new Int32Array(PAGE_ROWS * 2);
+    const page = this.#pages[number] ?? new Int32Array(PAGE_ROWS * CACHE_STRIDE);
     this.#pages[number] = page;
-    const at = (set & PAGE_MASK) * 2;
+    const at = (set & PAGE_MASK) * CACHE_STRIDE;
     const before = page[at] as number;
     page[at] = result;
     page[at + 1] = source;
@@ -182,17 +183,24 @@ class SetCache {
   drop(set: number): number {
     const page = this.#pages[set >>> PAGE_BITS];
     if (page === undefined) return UNKNOWN;
-    const at = (set & PAGE_MASK) * 2;
+    const at = (set & PAGE_MASK) * CACHE_STRIDE;
     const before = page[at] as number;
     page[at] = UNKNOWN;
     return before;
   }
 
-  forEach(action: (set: number, result: number) => void): void {
+  /** The pages, emptied of what was not retained: a result that is the set itself. */
+  takePages(): Int32Array[] {
+    const taken: Int32Array[] = [];
     for (const [number, page] of this.#pages.entries()) {
-      for (let row = 0; page !== undefined && row < PAGE_ROWS; row++) {
-        action((number << PAGE_BITS) | row, page[row * 2] as number);
+      if (page === undefined) continue;
+      for (let row = 0; row < PAGE_ROWS; row++) {
+        const at = row * CACHE_STRIDE;
+        if (page[at] === ((number << PAGE_BITS) | row)) page[at] = UNKNOWN;
       }
+      taken.push(page);
     }
+    this.#pages.length = 0;
+    return taken;
   }
 }

@@ -2,6 +2,7 @@ import { includes } from "./audience.ts";
 import type { BatchRecord, Run } from "./batch-encoder.ts";
 import { CatchUp } from "./catch-up.ts";
 import type { GroupMember } from "./group-member.ts";
+import type { SentTable } from "./sent-table.ts";
 
 /** A run on the stream, with what is needed to tell a member that never read it what it missed. */
 type StreamedRun = {
@@ -65,13 +66,13 @@ export class GroupStream {
   }
 
   /** What is on the stream and an attached member has not read: it can learn that from the table instead. */
-  missedBy({ cursor, peerIndex }: GroupMember): CatchUp {
+  missedBy({ cursor, peerIndex }: GroupMember, sent: SentTable): CatchUp {
     const catchUp = new CatchUp("missed", peerIndex);
     for (let at = Math.max(cursor, this.#first); at < this.end(); at++) {
       const { run, record } = this.#runs[at - this.#first] as StreamedRun;
       if (!includes(run.audience, peerIndex)) continue;
       for (let i = run.from; i < run.to; i++) {
-        catchUp.mark(record.rows[i] as number, record.previous[i] as number);
+        catchUp.mark(record.rows[i] as number, record.previous[i] as number, sent);
       }
     }
     return catchUp;

@@ -19,17 +19,22 @@ import { EVERYONE, everyoneBut, includes, only } from "./audience.ts";
 import { BatchEncoder } from "./batch-encoder.ts";
 import { CatchUp } from "./catch-up.ts";
 import type { ExportProfile } from "./export-profile.ts";
+import { FormerHoldings } from "./former-holdings.ts";
 import { GroupExporter } from "./group-exporter.ts";
 import type { GroupMember } from "./group-member.ts";
 import { GroupReader } from "./group-reader.ts";
 import { GroupStream } from "./group-stream.ts";
 import { beginningOfRefresh, endOfRefresh, endOfRib } from "./markers.ts";
 import { OutgoingBatch } from "./outgoing-batch.ts";
-import { markDifferences } from "./regroup.ts";
+import { SeenFacts } from "./seen-facts.ts";
 import { NOBODY, SentTable } from "./sent-table.ts";
 
 /** Prefixes that one batch looks at: a millisecond or two. */
 const BATCH_PREFIXES = 2048;
+/** Pages of the sent-table that one batch may copy, a tenth of a millisecond each; the first prefix beyond them is the last. */
+const BATCH_COPIES = 8;
+/** Chained rows that are freed before a batch: more than one batch can leave behind. */
+const IDLE_ROWS = 2 * BATCH_PREFIXES;
 /** Batches that one pull may make when they change nothing; then the caller gets its turn. */
 const BATCHES_PER_PULL = 2;
 /** Rows that a member catches up with at a time. */
@@ -42,13 +47,13 @@ export type GroupLimits = {
 
 export class UpdateGroup implements PrefixHolder {
   readonly profile: ExportProfile;
-  readonly #rib: Rib;
   readonly #maxLagOctets: number;
   readonly #familyRib: FamilyRib;
   readonly #locRib: LocRib;
   readonly #sent: SentTable;
   readonly #reader: GroupReader;
   readonly #exporter: GroupExporter;
+  readonly #facts: SeenFacts;
   readonly #encoder: BatchEncoder;
   readonly #stream = new GroupStream();
   readonly #batch = new OutgoingBatch();
@@ -57,9 +62,6 @@ export class UpdateGroup implements PrefixHolder {
   /** The first walk is under way: what was sent is not yet what there is. */
   #filling: boolean;
   #notBefore: Instant | undefined;
-  #peersVersion: number;
-  /** Undefined for a policy that does not ask for interfaces. */
-  #interfacesVersion: number | undefined;
   /** Counts changes of the sent-table, to recognise a twin. */
   #version = 0;
   #twin: { readonly group: UpdateGroup; readonly version: number } | undefined;
@@ -76,20 +78,16 @@ export class UpdateGroup implements PrefixHolder {
     const addPath = profile.wireContext.addPath.has(familyRib.family);
     this.profile = profile;
     this.#maxLagOctets = options.maxLagOctets;
-    this.#rib = rib;
     this.#familyRib = familyRib;
     this.#locRib = locRib;
-    this.#sent = former ? former.#sent.clone() : new SentTable(rib.attributeSets, { addPath });
+    this.#sent = former ? former.#sent.share() : new SentTable(rib.attributeSets, { addPath });
     this.#filling = former ? former.#filling : true;
     this.#twin = former && { group: former, version: former.#version };
     this.#reader = new GroupReader(locRib, { allPaths: addPath });
     this.#exporter = new GroupExporter(rib, locRib, profile);
     const tables = { locRib, sets: rib.attributeSets, sent: this.#sent };
     this.#encoder = new BatchEncoder(tables, profile.wireContext);
-    this.#peersVersion = rib.peers.version();
-    this.#interfacesVersion = this.#exporter.looksAtInterface()
-      ? rib.interfaces.version()
-      : undefined;
+    this.#facts = new SeenFacts(rib, { looksAtInterface: this.#exporter.looksAtInterface() });
     locRib.addHolder(this);
   }
 
@@ -110,25 +108,26 @@ export class UpdateGroup implements PrefixHolder {
 
   /** True when nobody is left. */
   leave(member: GroupMember): boolean {
-    this.#members.delete(member.peerIndex);
-    this.#detached.delete(member);
-    return this.#members.size === 0;
+    member.catchUp?.close();
+    return this.#forget(member);
   }
 
-  /** Takes a member over from another group: only what differs will be sent. The other group forgets it. */
-  adopt(member: GroupMember, from: UpdateGroup): void {
-    const before = member.catchUp ?? from.#stream.missedBy(member);
+  /** Takes a member over from another group: only what differs will be sent. True when nobody is left there. */
+  adopt(member: GroupMember, from: UpdateGroup): boolean {
+    const before = member.catchUp ?? from.#stream.missedBy(member, from.#sent);
     const isTwin = this.#twin?.group === from && this.#twin.version === from.#version;
     this.#members.set(member.peerIndex, member);
+    // A twin has the same rows: what was missed there is what is missed here.
     if (isTwin && before.isDone()) this.#attach(member);
+    else if (isTwin) this.#detachWith(member, before);
     else {
-      const catchUp = markDifferences(
-        { sent: from.#sent, before },
-        { sent: this.#sent, prefixEnd: this.#locRib.end() },
-        member.peerIndex,
-      );
-      this.#detachWith(member, catchUp);
+      // What a refresh did not come to would count as gone at its end: it begins anew. RFC 7313 §4.
+      member.refreshWanted ||= member.refreshing;
+      member.refreshing = false;
+      const former = FormerHoldings.of(from.#sent, this.#locRib.end(), before);
+      this.#detachWith(member, new CatchUp(former, member.peerIndex));
     }
+    return from.#forget(member);
   }
 
   hasOutput(member: GroupMember, now: Instant): boolean {
@@ -136,7 +135,7 @@ export class UpdateGroup implements PrefixHolder {
     if (member.catchUp !== undefined) return true;
     if (member.cursor < this.#stream.end() || member.refreshWanted) return true;
     if (this.#owesEndOfRib(member)) return true;
-    return (this.#isOutdated() || this.#reader.hasNews()) && this.#mayRead(now);
+    return (this.#facts.isOutdated() || this.#reader.hasNews()) && this.#mayRead(now);
   }
 
   /** When the advertisement interval ends that holds something back. */
@@ -170,8 +169,9 @@ export class UpdateGroup implements PrefixHolder {
 
   holdsPrefix(prefix: number): boolean {
     if (this.#sent.holdsPrefix(prefix)) return true;
-    if (this.#sent.hasAddPath()) return false;
-    for (const member of this.#detached) if (member.catchUp?.isMarked(prefix)) return true;
+    for (const { catchUp } of this.#detached) {
+      if (catchUp?.holdsPrefix(prefix, this.#sent)) return true;
+    }
     return false;
   }
 
@@ -270,7 +270,8 @@ export class UpdateGroup implements PrefixHolder {
     this.#makeRoom();
     const position = this.#reader.position();
     this.#batch.clear();
-    for (let i = 0; i < BATCH_PREFIXES; i++) {
+    const copiesEnd = this.#sent.copies + BATCH_COPIES;
+    for (let i = 0; i < BATCH_PREFIXES && this.#sent.copies < copiesEnd; i++) {
       const prefix = this.#reader.next();
       if (prefix === 0) break;
       if (this.#sent.hasAddPath()) this.#evaluatePaths(prefix);
@@ -326,7 +327,7 @@ export class UpdateGroup implements PrefixHolder {
     if (set === oldSet && source === oldSource) return;
     this.#sent.store(row, set, source);
     this.#version++;
-    for (const member of this.#detached) member.catchUp?.mark(row, oldSource);
+    for (const member of this.#detached) member.catchUp?.mark(row, oldSource, this.#sent);
     if (set === 0) {
       this.#batch.withdraw(this.#everyoneBut(oldSource), row, oldSource);
       this.#sent.noteIdle(row);
@@ -345,20 +346,9 @@ export class UpdateGroup implements PrefixHolder {
     return this.#members.has(source) ? everyoneBut(source) : EVERYONE;
   }
 
-  #isOutdated(): boolean {
-    return this.#peersVersion !== this.#rib.peers.version() || this.#interfacesMoved();
-  }
-
-  #interfacesMoved(): boolean {
-    const seen = this.#interfacesVersion;
-    return seen !== undefined && seen !== this.#rib.interfaces.version();
-  }
-
-  /** A peer has another router id, type or role in reflection, or routes lead elsewhere: all results may be wrong. */
   #noticeChanges(): void {
-    if (!this.#isOutdated()) return;
-    this.#peersVersion = this.#rib.peers.version();
-    if (this.#interfacesMoved()) this.#interfacesVersion = this.#rib.interfaces.version();
+    if (!this.#facts.isOutdated()) return;
+    this.#facts.see();
     this.#exporter.forget();
     this.#reader.restart();
   }
@@ -373,11 +363,18 @@ export class UpdateGroup implements PrefixHolder {
     }
     this.#stream.trim(oldest);
     this.#reader.pin(this.#stream.pinnedPosition());
-    if (this.#stream.isEmpty() && this.#detached.size === 0) this.#sent.freeIdleRows();
+    if (this.#stream.isEmpty() && this.#detached.size === 0) this.#sent.freeIdleRows(IDLE_ROWS);
+  }
+
+  /** True when nobody is left. */
+  #forget(member: GroupMember): boolean {
+    this.#members.delete(member.peerIndex);
+    this.#detached.delete(member);
+    return this.#members.size === 0;
   }
 
   #detach(member: GroupMember): void {
-    this.#detachWith(member, this.#stream.missedBy(member));
+    this.#detachWith(member, this.#stream.missedBy(member, this.#sent));
   }
 
   #detachWith(member: GroupMember, catchUp: CatchUp): void {
@@ -386,6 +383,7 @@ export class UpdateGroup implements PrefixHolder {
   }
 
   #attach(member: GroupMember): void {
+    member.catchUp?.close();
     member.catchUp = undefined;
     member.cursor = this.#stream.end();
     this.#detached.delete(member);

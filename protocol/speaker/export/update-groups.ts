@@ -75,8 +75,7 @@ export class UpdateGroups {
         former: membership.group,
       });
     this.#groups.set(key, group);
-    group.adopt(membership.member, membership.group);
-    this.#leaveGroup(membership);
+    if (group.adopt(membership.member, membership.group)) this.#close(membership);
     this.#remember(member, { ...membership, group, key });
   }
 
@@ -194,8 +193,11 @@ export class UpdateGroups {
     this.#memberships.set(member.peerIndex, families);
   }
 
-  #leaveGroup({ group, member, key }: Membership): void {
-    if (!group.leave(member)) return;
+  #leaveGroup(membership: Membership): void {
+    if (membership.group.leave(membership.member)) this.#close(membership);
+  }
+
+  #close({ group, key }: Membership): void {
     group.close();
     this.#groups.delete(key);
   }

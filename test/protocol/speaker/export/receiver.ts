@@ -13,6 +13,7 @@ export class Receiver {
   readonly events: string[] = [];
   updates = 0;
   repeated = 0;
+  #unrefreshed = new Set<string>();
   readonly #context: WireContext;
   readonly #cursor = new UpdateCursor();
 
@@ -25,10 +26,19 @@ export class Receiver {
       for (let at = 0; at < buffer.length; ) {
         const length = ((buffer[at + 16] as number) << 8) | (buffer[at + 17] as number);
         if (buffer[at + 18] === 2) this.#update(buffer, at, at + length);
-        else this.events.push(`refresh ${buffer[at + 21]}`);
+        else this.#refresh(buffer[at + 21] as number);
         at += length;
       }
     }
+  }
+
+  /** What was there at BoRR and did not come again by EoRR is gone. RFC 7313 §4. */
+  #refresh(subtype: number): void {
+    this.events.push(`refresh ${subtype}`);
+    if (subtype === 1) this.#unrefreshed = new Set(this.routes.keys());
+    if (subtype !== 2) return;
+    for (const key of this.#unrefreshed) this.routes.delete(key);
+    this.#unrefreshed.clear();
   }
 
   #update(bytes: Uint8Array, start: number, end: number): void {
@@ -39,11 +49,13 @@ export class Receiver {
     this.updates++;
     while (cursor.nextWithdrawn()) {
       const key = this.#key();
+      this.#unrefreshed.delete(key);
       if (!this.routes.delete(key)) this.needless.push(key);
     }
     while (cursor.nextAnnounced()) {
       const set = decodeAttributeSet(cursor.attributeSet(cursor.family));
       const key = this.#key();
+      this.#unrefreshed.delete(key);
       if (JSON.stringify(this.routes.get(key)?.set) === JSON.stringify(set)) this.repeated++;
       this.routes.set(key, { prefix: this.#prefix(), set });
     }

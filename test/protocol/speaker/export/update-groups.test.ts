@@ -1,6 +1,7 @@
 import t from "tap";
 import { ACCEPT_ALL, type Policy } from "../../../../protocol/policy/policy.ts";
 import { DEFAULT_DECISION } from "../../../../protocol/rib/decision-config.ts";
+import { wordsOfPrefix } from "../../../../protocol/rib/prefix-words.ts";
 import type { ExportProfile } from "../../../../protocol/speaker/export/export-profile.ts";
 import { UpdateGroups } from "../../../../protocol/speaker/export/update-groups.ts";
 import { Asn } from "../../../../protocol/types/asn.ts";
@@ -125,8 +126,8 @@ class ExportWorld {
     return buffers.length;
   }
 
-  quiesce(): void {
-    this.world.settle();
+  quiesce(budget = 7): void {
+    this.world.settle(budget);
     for (const peer of this.receivers.keys()) {
       for (let i = 0; this.groups.hasOutput(peer, this.now); i++) {
         this.pull(peer, 1 << 16);
@@ -225,10 +226,121 @@ t.test("groups and naive export agree under random histories", (t) => {
   t.end();
 });
 
+/** More prefixes than a page or a batch holds. */
+const MANY = Array.from({ length: 9000 }, (_, i) => Prefix(`10.${128 + (i >> 8)}.${i & 255}.0/24`));
+
+/** What a peer holds that has heard the whole table from a group of its own, and nothing before. */
+function naively(it: ExportWorld, peer: number, profile: ExportProfile): Receiver {
+  const groups = new UpdateGroups(it.world.rib);
+  const receiver = new Receiver(profile.wireContext);
+  groups.join(it.key(peer), profile);
+  while (groups.hasOutput(peer, it.now)) receiver.receive(groups.pull(peer, 1 << 16, it.now));
+  groups.leave(it.key(peer));
+  return receiver;
+}
+
+/** The first peer that holds something else than it would by naive export. */
+function naiveDifference(it: ExportWorld): string | undefined {
+  const text = ({ routes }: Receiver) =>
+    [...routes]
+      .map(([key, { set }]) => `${key} ${JSON.stringify(set)}`)
+      .sort()
+      .join("\n");
+  for (const [peer, receiver] of it.receivers) {
+    const expected = naively(it, peer, it.profiles.get(peer) as ExportProfile);
+    if (text(receiver) !== text(expected)) {
+      return `peer ${peer} holds ${receiver.routes.size} instead of ${expected.routes.size}`;
+    }
+    const advertised = it.groups.advertised(it.key(peer));
+    if (advertised !== receiver.routes.size) return `peer ${peer}: ${advertised} advertised`;
+    if (receiver.needless.length > 0)
+      return `peer ${peer} lost ${receiver.needless.length} needlessly`;
+  }
+  return undefined;
+}
+
+/** A part of the table comes, changes or goes. */
+function actOnMany(it: ExportWorld, random: Random): void {
+  const peer = pick(random, [3, 4, 6]);
+  const first = Math.floor(random() * 15) * 600;
+  const sets = Array.from({ length: 20 }, () => it.world.intern(randomSet(random, it.nextHops)));
+  const goes = random() < 0.4;
+  const { family } = it.world;
+  for (let i = first; i < first + 600; i++) {
+    const { words, length } = wordsOfPrefix(MANY[i] as Prefix);
+    const set = sets[i % 20] as number;
+    if (goes) family.withdraw(peer, words, length, 0);
+    else family.announce(peer, words, length, 0, set, set);
+  }
+}
+
+const TAGGED: Policy = {
+  name: "tagged",
+  rules: [{ name: "all", match: {}, action: "accept", operations: [{ type: "setMed", med: 77 }] }],
+  otherwise: "accept",
+};
+const LIVE_POLICIES = [ACCEPT_ALL, TAGGED, BY_SET];
+
+/** Policies change for all and for one, while others are in the middle of what the last change brought. */
+function actInSlices(it: ExportWorld, random: Random): void {
+  const peer = pick(random, [3, 3, 4, 5, 6]);
+  const dice = random();
+  if (dice < 0.06) actOnMany(it, random);
+  else if (dice < 0.2) it.world.rib.work(pick(random, [300, 3000]));
+  else if (dice < 0.78) it.pull(peer, pick(random, [1, 1, 30_000]));
+  else if (dice < 0.83) it.groups.refresh(it.key(peer));
+  else if (dice < 0.85) it.join(peer, pick(random, LIVE_POLICIES));
+  else if (dice < 0.97) it.regroup(peer, pick(random, LIVE_POLICIES));
+  else {
+    const policy = pick(random, LIVE_POLICIES);
+    for (const each of it.peers) it.regroup(each, policy);
+  }
+}
+
+t.test("policies change in the middle of slices, over many pages of what was sent", (t) => {
+  for (let seed = 1; seed <= 6; seed++) {
+    const random = randomFrom(seed);
+    const it = new ExportWorld(
+      { family: IPV4_UNICAST, addPath: seed % 3 === 0 },
+      { maxLagOctets: 20_000, logCapacity: 1 << 13 },
+    );
+    for (let i = 0; i < 10; i++) actOnMany(it, random);
+    for (const peer of [1, 3, 4, 5, 6, 7]) it.join(peer, pick(random, LIVE_POLICIES));
+    it.quiesce(1000);
+    for (let step = 1; step <= 240; step++) {
+      actInSlices(it, random);
+      if (step % 80 !== 0) continue;
+      it.quiesce(1000);
+      t.equal(naiveDifference(it), undefined, `seed ${seed}, step ${step}`);
+    }
+    drain(it);
+    t.equal(it.world.rib.attributeSets.count(), 0, `seed ${seed}: no attribute set is left over`);
+    t.equal(it.world.family.prefixCount(), 0, `seed ${seed}: no prefix is left over`);
+  }
+  t.end();
+});
+
+t.test("a refresh that a change of policy interrupts begins anew (RFC 7313 §4)", (t) => {
+  const it = new ExportWorld(
+    { family: IPV4_UNICAST, addPath: false },
+    { maxLagOctets: 1 << 20, logCapacity: 1 << 14 },
+  );
+  for (let i = 0, random = randomFrom(1); i < 20; i++) actOnMany(it, random);
+  it.join(3, ACCEPT_ALL);
+  it.join(4, TAGGED);
+  it.quiesce(1000);
+  it.groups.refresh(it.key(3));
+  while (!it.receivers.get(3)?.events.includes("refresh 1")) it.pull(3, 1);
+  it.regroup(3, TAGGED);
+  it.quiesce(1000);
+  t.equal(naiveDifference(it), undefined);
+  t.same(it.receivers.get(3)?.events.slice(1), ["refresh 1", "refresh 1", "refresh 2"]);
+  t.end();
+});
+
 function drain(it: ExportWorld): void {
   for (const peer of [0, ...it.peers]) it.world.family.removePeer(peer);
-  it.world.settle();
-  it.quiesce();
+  it.quiesce(1000);
   for (const peer of it.peers) it.leave(peer);
-  for (let i = 0; i < 5; i++) it.world.rib.work(10_000);
+  for (let i = 0; i < 5 || it.world.rib.hasGarbage(); i++) it.world.rib.work(10_000);
 }
