@@ -13,11 +13,10 @@ import { NetlinkSocket } from "../kernel/netlink/netlink-socket.ts";
 import { AUDIT_INTERVAL_SECONDS, RouteDriver } from "../kernel/route-driver.ts";
 import { SysctlDriver } from "../kernel/sysctl-driver.ts";
 import { BestRoutes } from "./best-routes.ts";
+import { LocalHost } from "./local-host.ts";
 import { NextHopFeed } from "./next-hop-feed.ts";
 import { NextHopResolver } from "./next-hop-resolver.ts";
-import { metricOf, ownResolvingRoutes, ownRoutes, staticGateways } from "./own-routes.ts";
 import { ProgressReport, type RouteSpeed } from "./progress-report.ts";
-import { ReadyWorkloads } from "./ready-workloads.ts";
 import { RetryTimer } from "./retry-timer.ts";
 import type {
   FromRouteWorker,
@@ -26,6 +25,7 @@ import type {
   RouteWorkerOptions,
   ToRouteWorker,
 } from "./route-worker-messages.ts";
+import { TimeShare } from "./time-share.ts";
 import { Tunnels } from "./tunnels.ts";
 import { WorkerReports } from "./worker-reports.ts";
 import { WorkloadInterfaces } from "./workload-interfaces.ts";
@@ -34,7 +34,7 @@ import { WorkloadInterfaces } from "./workload-interfaces.ts";
 const SLICE_ROUTES = 4_000;
 const PENDING_SAMPLE = 20;
 const UNRESOLVED_SAMPLE = 100;
-/** Confirming dumps may take this part of the thread's time, however busy others are with the tables. */
+/** Confirming dumps may take this part of the thread's time: with a million routes one takes a second. */
 const DUMP_TIME_SHARE = 0.1;
 
 const MONITORED_GROUPS = [
@@ -45,10 +45,13 @@ const MONITORED_GROUPS = [
   GROUP.ipv6Route,
 ];
 
+/** What has to be looked at again before routes are written. */
+type Aspect = "tunnels" | "local" | "resolution" | "links";
+
 /**
  * The whole dataplane of one host, as the worker thread runs it: messages in, messages out. Desired state comes from the
- * main thread, actual state from the kernel; either only marks what is dirty, and one loop (#work) does in slices what
- * follows from it, in the order: what is there, what next hops resolve to, what this host wants, what differs.
+ * main thread, actual state from the kernel; either only marks what is dirty, and one loop (#slice) does in slices what
+ * follows from it, in the order: what is there, what this host wants, what next hops resolve to, what differs.
  */
 export class Dataplane {
   readonly #send: (message: FromRouteWorker) => void;
@@ -64,32 +67,21 @@ export class Dataplane {
   readonly #bestRoutes: BestRoutes;
   readonly #workloads: WorkloadInterfaces;
   readonly #tunnels: Tunnels;
-  readonly #ready = new ReadyWorkloads();
+  readonly #local: LocalHost;
   readonly #progress = new ProgressReport((speed) => this.#report(speed));
   readonly #auditTimer: NodeJS.Timeout;
 
-  #local: LocalDataplane | undefined;
   /** What came before the first `local`: without it neither precedence nor metric is known. */
-  #early: (BestRouteBatch | Family)[] = [];
+  readonly #early: ToRouteWorker[] = [];
   #tracked: ReadonlySet<IpAddress> = new Set();
-  #resolutionIsDirty = false;
-  #localIsDirty = false;
-  #tunnelsAreDirty = false;
-  /** The uplinks that the host was last set up for. */
-  #appliedUplinks: readonly string[] = [];
-  #linksAreNews = false;
-  #hostPending: readonly PendingChange[] = [];
-  #ownRoutesPending: readonly PendingChange[] = [];
+  readonly #dirty = new Set<Aspect>();
   #tunnelsPending: readonly PendingChange[] = [];
   #work: NodeJS.Immediate | undefined;
   readonly #retry = new RetryTimer(() => {
     this.#driver.retry();
-    this.#tunnelsAreDirty = true;
-    this.#localIsDirty = true;
-    this.#wake();
+    this.#lookAgainAt("tunnels", "local");
   });
-  #dumpTimer: NodeJS.Timeout | undefined;
-  #nextDumpAt = 0;
+  readonly #dumps = new TimeShare(DUMP_TIME_SHARE, () => this.#wake());
 
   constructor(options: RouteWorkerOptions, send: (message: FromRouteWorker) => void) {
     this.#send = send;
@@ -107,6 +99,10 @@ export class Dataplane {
       links: this.#links,
       protocol: routeProtocol,
       sysctls: new SysctlDriver({ stateFile: join(options.stateDirectory, "sysctls.json") }),
+    });
+    this.#local = new LocalHost({
+      ...{ workloads: this.#workloads, tunnels: this.#tunnels, links: this.#links },
+      ...{ driver: this.#driver, resolver: this.#resolver },
     });
     // Listening begins before the first dump, so that nothing falls between them.
     this.#monitor = new NetlinkMonitor({
@@ -128,27 +124,29 @@ export class Dataplane {
   }
 
   handle(message: ToRouteWorker): void {
+    const needsLocal = message.type === "bestRoutes" || message.type === "sweep";
+    if (needsLocal && !this.#local.isKnown) {
+      this.#early.push(message);
+      return;
+    }
     switch (message.type) {
       case "start":
         throw new Error("the dataplane is started once");
       case "bestRoutes":
-        if (this.#local === undefined) this.#early.push(message.batch);
-        else this.#handleBestRoutes(message.batch, this.#local);
+        this.#handleBestRoutes(message.batch);
         break;
       case "local":
         this.#handleLocal(message.local);
         break;
       case "tunnels":
         this.#tunnels.setDesired(message.tunnels, message.guard);
-        this.#tunnelsAreDirty = true;
-        this.#wake();
+        this.#lookAgainAt("tunnels");
         break;
       case "trackNextHops":
         this.#track(message.nextHops);
         break;
       case "sweep":
-        if (this.#local === undefined) this.#early.push(message.family);
-        else this.#sweep(message.family);
+        this.#sweep(message.family);
         break;
       case "stop":
         this.#stop(message.cleanup);
@@ -170,44 +168,31 @@ export class Dataplane {
     this.#reports.links();
   }
 
-  #handleBestRoutes(batch: BestRouteBatch, { routeMetric }: LocalDataplane): void {
-    const metric = batch.family === IPV4_UNICAST ? routeMetric.ipv4 : routeMetric.ipv6;
-    this.#bestRoutes.handle(batch, { metric });
+  #handleBestRoutes(batch: BestRouteBatch): void {
+    this.#bestRoutes.handle(batch, { metric: this.#local.learnedMetric(batch.family) });
     this.#wake();
   }
 
   #handleLocal(local: LocalDataplane): void {
-    this.#local = local;
-    this.#driver.setLearnedMetric(IPV4_UNICAST, local.routeMetric.ipv4);
-    this.#driver.setLearnedMetric(IPV6_UNICAST, local.routeMetric.ipv6);
-    this.#workloads.setDesired(local.workloads);
-    this.#localIsDirty = true;
-    this.#resolutionIsDirty = true;
-    const early = this.#early;
-    this.#early = [];
-    for (const waiting of early) {
-      if (typeof waiting === "object") this.#handleBestRoutes(waiting, local);
-      else this.#sweep(waiting);
-    }
-    this.#wake();
+    this.#local.setDesired(local);
+    for (const message of this.#early.splice(0)) this.handle(message);
+    this.#lookAgainAt("local", "resolution");
   }
 
   #sweep(family: Family): void {
     this.#bestRoutes.sweep(family);
     this.#workloads.sweep();
     this.#tunnels.sweep();
-    this.#localIsDirty = true;
-    this.#wake();
+    this.#lookAgainAt("local");
   }
 
   /** Devices first; what goes through them knows them by the numbers that links have. */
   #applyTunnels(): void {
-    this.#tunnelsAreDirty = false;
     this.#tunnelsPending = this.#tunnels.apply();
     // Our own devices are news from the kernel like any other, but a route may need them before that comes.
     this.#feed.loadLinks(this.#hostSocket);
     this.#bestRoutes.tunnelsChanged();
-    this.#localIsDirty = true;
+    this.#dirty.add("local");
   }
 
   /** Next hops that are new get their first answer now, whatever it is. */
@@ -215,23 +200,22 @@ export class Dataplane {
     const added = nextHops.filter((nextHop) => !this.#tracked.has(nextHop));
     this.#tracked = new Set(nextHops);
     // What came before counts: a static route of ours resolves its peer from the first answer on.
-    if (this.#localIsDirty) this.#applyHost();
-    if (this.#resolutionIsDirty) this.#refreshNextHops();
+    if (this.#dirty.delete("local")) this.#applyLocal();
+    if (this.#dirty.delete("resolution")) this.#refreshNextHops();
     this.#reports.nextHops(added);
-    if (this.#hasOtherUplinks()) this.#localIsDirty = true;
+    this.#followUplinks();
     this.#wake();
   }
 
   #handleKernelEvent(event: KernelEvent): void {
     const change = this.#feed.handle(event);
     if (change.down !== undefined) this.#reports.interfaceDown(change.down);
-    if (change.resolution) this.#resolutionIsDirty = true;
+    if (change.resolution) this.#dirty.add("resolution");
     if (change.links) {
-      this.#linksAreNews = true;
-      this.#localIsDirty = true;
+      this.#dirty.add("links").add("local");
       this.#driver.retry();
     }
-    if (this.#tunnels.isConcernedBy(event)) this.#tunnelsAreDirty = true;
+    if (this.#tunnels.isConcernedBy(event)) this.#dirty.add("tunnels");
     const driverHasWork = this.#driver.handle(event);
     if (change.resolution || change.links || driverHasWork) this.#wake();
   }
@@ -243,10 +227,11 @@ export class Dataplane {
     this.#driver.audit();
     this.#workloads.audit();
     this.#tunnels.audit();
-    this.#tunnelsAreDirty = true;
-    this.#resolutionIsDirty = true;
-    this.#localIsDirty = true;
-    this.#linksAreNews = true;
+    this.#lookAgainAt("tunnels", "local", "resolution", "links");
+  }
+
+  #lookAgainAt(...aspects: readonly Aspect[]): void {
+    for (const aspect of aspects) this.#dirty.add(aspect);
     this.#wake();
   }
 
@@ -260,93 +245,46 @@ export class Dataplane {
 
   #slice(): void {
     if (this.#feed.routesAreDoubtful) this.#confirmRoutes();
-    if (this.#tunnelsAreDirty) this.#applyTunnels();
-    if (this.#localIsDirty) this.#applyHost();
-    if (this.#resolutionIsDirty) this.#refreshNextHops();
-    if (this.#linksAreNews) this.#reports.links();
-    this.#linksAreNews = false;
+    if (this.#dirty.delete("tunnels")) this.#applyTunnels();
+    if (this.#dirty.delete("local")) this.#applyLocal();
+    if (this.#dirty.delete("resolution")) this.#refreshNextHops();
+    if (this.#dirty.delete("links")) this.#reports.links();
     const progress = this.#driver.apply({ maxRoutes: SLICE_ROUTES });
     this.#progress.applied(progress);
     if (progress.remaining > 0) this.#wake();
-    this.#reportReady();
+    const ready = this.#local.takeReadyChange();
+    if (ready !== undefined) this.#send({ type: "workloads", ...ready });
   }
 
-  /** Which workloads this host delivers to: only they may be announced. */
-  #reportReady(): void {
-    const local = this.#local;
-    if (local === undefined) return;
-    const change = this.#ready.update(this.#workloads.routes().reachable, {
-      isInstalled: (prefix) => this.#driver.isInstalled(prefix, metricOf(local, prefix)),
-      nameOf: (index) => this.#links.byIndex(index)?.name,
-    });
-    if (change !== undefined) this.#send({ type: "workloads", ...change });
-  }
-
-  /** Reads others' routes again, soon but not all the time: with a million routes a dump takes a second. */
+  /** Others' routes are read again, soon but not all the time. */
   #confirmRoutes(): void {
-    const startedAt = performance.now();
-    if (startedAt < this.#nextDumpAt) {
-      this.#dumpTimer ??= setTimeout(() => {
-        this.#dumpTimer = undefined;
-        this.#wake();
-      }, this.#nextDumpAt - startedAt);
-      return;
-    }
-    this.#feed.loadRoutes(this.#hostSocket);
-    this.#resolutionIsDirty = true;
-    const now = performance.now();
-    this.#nextDumpAt = now + (now - startedAt) / DUMP_TIME_SHARE;
+    const confirmed = this.#dumps.run(() => this.#feed.loadRoutes(this.#hostSocket));
+    if (confirmed) this.#dirty.add("resolution");
   }
 
-  /** Interfaces of workloads first: only what is there and up can be routed to. */
-  #applyHost(): void {
-    this.#localIsDirty = false;
-    const local = this.#local;
-    if (local === undefined) return;
-    const uplinks = this.#uplinks();
-    this.#appliedUplinks = uplinks;
-    this.#hostPending = this.#workloads.apply({ uplinks });
-    this.#resolver.setOwnRoutes(ownResolvingRoutes(local, this.#workloads.routes().reachable));
-    this.#resolutionIsDirty = true;
-    this.#applyOwnRoutes(local);
+  #applyLocal(): void {
+    this.#local.apply();
+    this.#dirty.add("resolution");
   }
 
-  #uplinks(): string[] {
-    const indexes = [...this.#resolver.uplinks()];
-    const uplinks = indexes.flatMap((index) => this.#links.byIndex(index)?.name ?? []);
-    return [...new Set([...uplinks, ...this.#tunnels.names()])].sort();
-  }
-
-  /** A new next hop seldom lies behind a new interface: a full feed brings thousands, and the host is set up once. */
-  #hasOtherUplinks(): boolean {
-    return this.#uplinks().join() !== this.#appliedUplinks.join();
-  }
-
-  #applyOwnRoutes(local: LocalDataplane): void {
-    const workloads = this.#workloads.routes();
-    const { bySource, pending } = ownRoutes(local, workloads.reachable, this.#resolver);
-    this.#driver.setOwnRoutes("local", bySource.local);
-    this.#driver.setOwnRoutes("static", bySource.static);
-    this.#driver.setOwnRoutes("blackhole", bySource.blackhole);
-    this.#ownRoutesPending = [...workloads.pending, ...pending];
+  #followUplinks(): void {
+    if (this.#local.hasOtherUplinks()) this.#dirty.add("local");
   }
 
   #refreshNextHops(): void {
-    this.#resolutionIsDirty = false;
     const used = this.#bestRoutes.nextHops();
-    const gateways = new Set(this.#local ? staticGateways(this.#local) : []);
     const changed = this.#resolver.refresh(
-      (nextHop) => this.#tracked.has(nextHop) || used.has(nextHop) || gateways.has(nextHop),
+      (nextHop) =>
+        this.#tracked.has(nextHop) || used.has(nextHop) || this.#local.usesNextHop(nextHop),
     );
     if (changed.length === 0) return;
-    if (this.#hasOtherUplinks()) this.#localIsDirty = true;
+    this.#followUplinks();
     this.#wake();
     this.#bestRoutes.nextHopsChanged(changed);
     this.#reports.resolutions(changed);
     const names = changed.map(({ nextHop }) => nextHop);
     this.#reports.nextHops(names.filter((nextHop) => this.#tracked.has(nextHop)));
-    if (this.#local && names.some((nextHop) => gateways.has(nextHop)))
-      this.#applyOwnRoutes(this.#local);
+    this.#local.nextHopsChanged(names);
   }
 
   #report(speed: RouteSpeed): void {
@@ -359,7 +297,7 @@ export class Dataplane {
   #stop(cleanup: boolean): void {
     clearInterval(this.#auditTimer);
     this.#retry.stop();
-    clearTimeout(this.#dumpTimer);
+    this.#dumps.stop();
     this.#progress.stop();
     clearImmediate(this.#work);
     this.#monitor.close();
@@ -383,12 +321,10 @@ export class Dataplane {
 
   #status(speed: RouteSpeed): RouteStatus {
     const routes = this.#driver.status({ pendingLimit: PENDING_SAMPLE });
-    const others = [...this.#hostPending, ...this.#tunnelsPending, ...this.#ownRoutesPending].map(
-      ({ what, reason }) => ({
-        route: what,
-        reason,
-      }),
-    );
+    const others = [...this.#tunnelsPending, ...this.#local.pending()].map(({ what, reason }) => ({
+      route: what,
+      reason,
+    }));
     const followed = new Set([...this.#tracked, ...this.#bestRoutes.nextHops()]);
     const unresolved = [...followed].filter((one) => !this.#resolver.resolution(one).reachable);
     return {

@@ -1,9 +1,11 @@
+import { mock } from "node:test";
 import t from "tap";
 import { IpAddress } from "../../../protocol/types/ip-address.ts";
 import { Prefix } from "../../../protocol/types/prefix.ts";
 import { NextHopFeed } from "../../../src/dataplane/next-hop-feed.ts";
 import { NextHopResolver } from "../../../src/dataplane/next-hop-resolver.ts";
 import type { LocalDataplane } from "../../../src/dataplane/route-worker-messages.ts";
+import { TimeShare } from "../../../src/dataplane/time-share.ts";
 import { WorkloadInterfaces } from "../../../src/dataplane/workload-interfaces.ts";
 import { LinkTable } from "../../../src/kernel/link-table.ts";
 import type { AddressMessage } from "../../../src/kernel/netlink/address-codec.ts";
@@ -187,3 +189,30 @@ t.test(
     t.same(lines(), ["10.66.0.2/32 8", "10.66.0.3/32 8", "10.66.0.4/32 9"]);
   },
 );
+
+t.test("what is dear is done again only when its share of the time allows", (t) => {
+  mock.timers.enable({ apis: ["setTimeout"] });
+  t.teardown(() => mock.timers.reset());
+  let turns = 0;
+  const share = new TimeShare(0.25, () => turns++);
+  const spend = (milliseconds: number) => {
+    const end = performance.now() + milliseconds;
+    while (performance.now() < end);
+  };
+  t.ok(share.run(() => spend(10)));
+  t.notOk(share.run(() => t.fail("too soon")));
+  t.notOk(share.run(() => t.fail("too soon")));
+  mock.timers.tick(60_000);
+  t.equal(turns, 1, "one notice for all that wait");
+  const before = performance.now();
+  while (!share.run(() => spend(10)));
+  t.ok(performance.now() - before < 5_000, "its turn has come");
+  t.notOk(
+    share.run(() => t.fail("too soon")),
+    "again",
+  );
+  share.stop();
+  mock.timers.tick(60_000);
+  t.equal(turns, 1, "no notice after a stop");
+  t.end();
+});
