@@ -92,7 +92,7 @@ export function apiSourceOf(agent: Agent): ApiSource {
     },
     drain: (on) => {
       refuseWhileStopping(agent);
-      agent.drain({ on });
+      agent.originations.drain({ on });
     },
     stop: (request) => agent.stopAndEnd(request),
   };
@@ -110,7 +110,7 @@ function statusReport(agent: Agent, loop: LoopReport): StatusReport {
     startedAt: agent.startedAt.toISOString(),
     health: healthOf(agent, problems),
     problems,
-    ...(agent.draining && { draining: true as const }),
+    ...(agent.originations.draining && { draining: true as const }),
     ...(asn !== undefined && { asn }),
     ...(routerId !== undefined && { routerId: formatRouterId(routerId) }),
     datastore: datastoreReport(agent),

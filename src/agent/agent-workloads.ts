@@ -18,7 +18,6 @@ export class AgentWorkloads {
     readonly agent: Agent;
     readonly datastore: Datastore;
     readonly ipam: Ipam;
-    readonly originate: () => void;
   }) {
     const { agent, datastore, ipam } = options;
     const { nodeName, networkNamespace } = agent.config;
@@ -32,7 +31,7 @@ export class AgentWorkloads {
         interfaces: agent.kernel.interfaces,
         ready: agent.kernel.readyWorkloads,
       }),
-      originate: options.originate,
+      originate: () => agent.originations.update(),
       log: (name, fields) => agent.log.log("info", name, fields),
     });
     this.#workloads = new HostWorkloads({

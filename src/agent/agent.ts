@@ -4,15 +4,10 @@
  *   datastore → calc → HostState ─┬→ speaker (configure, originated) ── best routes, next hops → kernel worker
  *                                 └→ kernel worker (workloads, blackholes, static routes)
  *
- * and what is comes back: next hops and lost interfaces to the speaker, everything to the event log and the API. The
- * speaker is configured when two things are known: what the kernel still holds of an earlier run (graceful restart), and
- * what this host should be. An OPEN before that would make peers flush us, so there is none.
+ * and what is comes back: next hops and lost interfaces to the speaker, everything to the event log and the API.
  */
 import { Speaker } from "../../protocol/speaker/speaker.ts";
-import type { SpeakerConfig } from "../../protocol/speaker/speaker-config.ts";
 import type { SpeakerEvent } from "../../protocol/speaker/speaker-io.ts";
-import type { Family } from "../../protocol/types/family.ts";
-import type { IpAddress } from "../../protocol/types/ip-address.ts";
 import { ApiServer } from "../api/api-server.ts";
 import type { StopRequest } from "../api/api-types.ts";
 import { BgpDriver } from "../bgp/bgp-driver.ts";
@@ -27,18 +22,19 @@ import { type AgentConfig, storeLocation } from "./agent-config.ts";
 import { apiSourceOf } from "./agent-view.ts";
 import { ClusterLoss } from "./cluster-loss.ts";
 import { ClusterServices } from "./cluster-services.ts";
-import { drained } from "./drain.ts";
 import { EventLog, type LogDestination } from "./event-log.ts";
 import { type HeldPeers, holdPeers } from "./held-peers.ts";
 import { followHost, type HostFollowerReport, type HostStateSource } from "./host-follower.ts";
 import { HostMemory } from "./host-memory.ts";
-import { KernelLink, type KernelReady } from "./kernel-link.ts";
+import { HostOriginations } from "./host-originations.ts";
+import { KernelLink } from "./kernel-link.ts";
 import { openDatastore } from "./open-datastore.ts";
 import { PeersUp } from "./peers-up.ts";
-import { presentOriginations } from "./present-originations.ts";
 import { logReport } from "./report-log.ts";
+import { RouteSweeps } from "./route-sweeps.ts";
 import { RulesLink } from "./rules-link.ts";
 import { rehearseInSpareTime } from "./spare-time-rehearsal.ts";
+import { SpeakerSetup } from "./speaker-setup.ts";
 import { StateDirectory } from "./state-directory.ts";
 
 /** How an Agent is made. */
@@ -53,10 +49,6 @@ export type AgentEnd =
   | { readonly reason: "stopped" }
   | { readonly reason: "bug"; readonly error: Error };
 
-/** A kernel that does not answer by then is not waited for: its routes count as not preserved. */
-const KERNEL_MILLISECONDS = 10_000;
-/** RFC 4724 §4.1: Selection_Deferral_Timer. */
-const SELECTION_DEFERRAL_SECONDS = 10;
 /** A kernel worker that does not say goodbye by then is left alone; its routes are adopted by the next one. */
 const KERNEL_STOP_MILLISECONDS = 10_000;
 
@@ -70,6 +62,7 @@ export class Agent {
   readonly rules: RulesLink;
   readonly services: ClusterServices;
   readonly loss: ClusterLoss;
+  readonly originations: HostOriginations;
   readonly startedAt = new Date();
   readonly #options: AgentOptions;
   readonly #state: StateDirectory;
@@ -78,21 +71,13 @@ export class Agent {
   readonly #held: HeldPeers;
   readonly #datastore: Datastore;
   readonly #abort = new AbortController();
-  readonly #pendingSweeps = new Set<Family>();
+  readonly #setup: SpeakerSetup;
+  readonly #sweeps: RouteSweeps;
   #api: ApiServer | undefined;
-  #kernelTimer: NodeJS.Timeout | undefined;
-  #kernelReady: KernelReady | undefined;
-  #restarting: SpeakerConfig["gracefulRestart"];
   #host: HostState | undefined;
-  #hostSource: HostStateSource = "datastore";
   #report: HostFollowerReport = { resources: new Map(), problems: [], state: "syncing" };
-  #ownAddresses: readonly IpAddress[] = [];
-  /** Originations that wait for their interface. */
-  #absent = 0;
   #configuredAt: Date | undefined;
-  #speakerIsConfigured = false;
   #stopping: Promise<void> | undefined;
-  #draining = false;
 
   private constructor(options: AgentOptions) {
     const { config } = options;
@@ -113,7 +98,16 @@ export class Agent {
     this.speaker = new Speaker({ random: Math.random });
     this.#peersUp = new PeersUp(this.#state, () => this.speaker.peers());
     this.driver = this.#makeDriver();
+    this.#setup = new SpeakerSetup({
+      log: this.log,
+      listen: config.listen,
+      held: this.#held,
+      peersUp: () => this.#state.peersUp(),
+      workloadsAreKnown: () => this.kernel.readyWorkloads !== undefined,
+      configure: (speaker, listen) => void this.driver.configure(speaker, listen),
+    });
     this.kernel = this.#makeKernel();
+    this.#sweeps = new RouteSweeps((family) => this.kernel.sweep(family));
     this.rules = new RulesLink(this);
     this.#datastore = openDatastore(config);
     this.loss = new ClusterLoss({
@@ -123,10 +117,12 @@ export class Agent {
       remember: (cluster) => this.#state.rememberCluster(cluster),
       confirmAfterSeconds: config.confirmLossAfterSeconds,
     });
-    this.services = new ClusterServices({
-      agent: this,
-      datastore: this.#datastore,
-      originate: () => this.#originate(),
+    this.services = new ClusterServices({ agent: this, datastore: this.#datastore });
+    this.originations = new HostOriginations({
+      log: this.log,
+      ready: () => this.kernel.readyWorkloads,
+      withdrawn: () => this.services.workloads.withdrawn,
+      tell: (routes) => this.driver.feed({ type: "originated", routes, complete: true }),
     });
   }
 
@@ -166,17 +162,6 @@ export class Agent {
     return this.#configuredAt;
   }
 
-  get draining(): boolean {
-    return this.#draining;
-  }
-
-  /** Asks peers to take other ways than through this host, or no longer. RFC 8326. */
-  drain({ on }: { readonly on: boolean }): void {
-    this.log.log("info", "operator.drain", { on });
-    this.#draining = on;
-    this.#originate();
-  }
-
   get stopping(): boolean {
     return this.#stopping !== undefined;
   }
@@ -214,7 +199,7 @@ export class Agent {
 
   async #stop({ mode, cleanup, message }: StopRequest): Promise<void> {
     this.log.log("info", "agent.stop", { mode, cleanup });
-    clearTimeout(this.#kernelTimer);
+    this.#setup.stop();
     this.#abort.abort();
     this.loss.close();
     this.#memory.flush();
@@ -247,7 +232,7 @@ export class Agent {
         },
         acceptsBestRoutes: () => this.kernel.acceptsBestRoutes,
         trackNextHops: (nextHops) => this.kernel.trackNextHops(nextHops),
-        familyConverged: (family) => this.#onConverged(family),
+        familyConverged: (family) => this.#sweeps.converged(family),
         failed: (error) => this.crash(error),
       },
     });
@@ -255,31 +240,24 @@ export class Agent {
 
   #makeKernel(): KernelLink {
     const { networkNamespace, routeProtocol, routeTable: table, stateDirectory } = this.config;
-    this.#kernelTimer = setTimeout(() => {
-      this.log.log("error", "kernel.silent", { seconds: KERNEL_MILLISECONDS / 1000 });
-      this.#onKernelReady({ preserved: [] });
-    }, KERNEL_MILLISECONDS);
     return new KernelLink({
       worker: {
         ...{ routeProtocol, table, stateDirectory, rehearsal: this.config.rehearsal },
         ...(networkNamespace !== undefined && { networkNamespace }),
       },
       log: this.log,
-      onReady: (ready) => this.#onKernelReady(ready),
+      onReady: (ready) => this.#setup.kernelReady(ready),
       onAccepting: () => this.driver.resume(),
       onForgotten: () => this.driver.restartBestRoutes(),
       onNextHops: ({ nextHops }) => this.driver.feed({ type: "nextHopChanged", nextHops }),
       onInterfaceDown: (message) => this.driver.feed(message),
       onInterfaces: () => {
         this.rules.onInterfaces(this.kernel.interfaces ?? []);
-        if (!this.#speakerIsConfigured) this.#configureSpeaker();
-        this.#originate();
+        this.#setup.workloadsChanged();
+        this.originations.update();
         this.services.changed();
       },
-      onOwnAddresses: (addresses) => {
-        this.#ownAddresses = addresses;
-        this.#configureSpeaker();
-      },
+      onOwnAddresses: (addresses) => this.#setup.setOwnAddresses(addresses),
     });
   }
 
@@ -310,7 +288,6 @@ export class Agent {
 
   #onHostState(host: HostState, source: HostStateSource): void {
     this.#host = host;
-    this.#hostSource = source;
     this.#configuredAt = new Date();
     this.log.log("info", "config.applied", {
       peers: host.speaker.peers.length,
@@ -319,25 +296,11 @@ export class Agent {
       problems: host.problems,
     });
     // What is gone is withdrawn before its route goes; what is new is announced when the kernel has its route.
-    this.#originate();
+    this.originations.setHost(host, source);
     this.rules.onHostState(host);
     this.kernel.installLocal(host);
-    this.#configureSpeaker();
+    this.#setup.setHost(host);
     this.services.changed();
-  }
-
-  /** Workloads that this host delivers to; before the kernel's first report nobody knows, and nothing is said. */
-  #originate(): void {
-    const { readyWorkloads } = this.kernel;
-    if (this.#host === undefined || readyWorkloads === undefined) return;
-    const { withdrawn } = this.services.workloads;
-    const ready = new Set([...readyWorkloads].filter((name) => !withdrawn.has(name)));
-    const routes = presentOriginations(this.#host, ready, this.#hostSource);
-    const absent = this.#host.originations.length - routes.length;
-    if (absent !== this.#absent) this.log.log("info", "workloads.absent", { count: absent });
-    this.#absent = absent;
-    const told = this.#draining ? drained(routes) : routes;
-    this.driver.feed({ type: "originated", routes: told, complete: true });
   }
 
   #onReport(report: HostFollowerReport): void {
@@ -347,59 +310,14 @@ export class Agent {
     this.loss.take({ loss, inSync: state === "in-sync", resources });
     logReport(this.log, before, report);
     this.services.changed();
-    if (report.state !== "in-sync") return;
-    this.rules.onInSync();
-    if (this.#host !== undefined) this.#memory.remember(this.#host);
-    for (const family of this.#pendingSweeps) this.#sweep(family);
-  }
-
-  #onKernelReady(ready: KernelReady): void {
-    clearTimeout(this.#kernelTimer);
-    if (this.#kernelReady !== undefined) return;
-    this.#kernelReady = ready;
-    if (ready.preserved.length > 0) {
-      this.#restarting = {
-        preservedFamilies: ready.preserved,
-        waitForPeers: this.#state.peersUp(),
-        selectionDeferralSeconds: SELECTION_DEFERRAL_SECONDS,
-      };
-      this.log.log("info", "agent.restarting", { waitForPeers: this.#restarting.waitForPeers });
-    }
-    this.#configureSpeaker();
-  }
-
-  #configureSpeaker(): void {
-    if (this.#host === undefined || this.#kernelReady === undefined || this.stopping) return;
-    // A restarted daemon's first words must hold what it announced before, or peers drop it at our End-of-RIB. RFC 4724 §4.1.
-    if (this.#restarting !== undefined && this.kernel.readyWorkloads === undefined) return;
-    const { speaker, listen } = this.#host;
-    const config: SpeakerConfig = {
-      ...speaker,
-      ownAddresses: [...new Set([...speaker.ownAddresses, ...this.#ownAddresses])],
-      peers: speaker.peers.map((peer) => this.#held.apply(peer)),
-      ...(this.#restarting !== undefined && { gracefulRestart: this.#restarting }),
-    };
-    const override = this.config.listen;
-    this.#speakerIsConfigured = true;
-    void this.driver.configure(config, {
-      port: override?.port ?? listen.port,
-      addresses: override?.addresses ?? listen.addresses,
-    });
+    const inSync = report.state === "in-sync";
+    if (inSync) this.rules.onInSync();
+    if (inSync && this.#host !== undefined) this.#memory.remember(this.#host);
+    this.#sweeps.datastore({ inSync });
   }
 
   #onSpeakerEvent(event: SpeakerEvent): void {
     this.log.record(event);
     if (/^peer\.(up|down|renamed)$/.test(event.name)) this.#peersUp.changed();
-  }
-
-  /** Nothing is swept before the datastore is in sync: a route that nobody wants yet may be wanted then. */
-  #onConverged(family: Family): void {
-    if (this.#report.state === "in-sync") this.#sweep(family);
-    else this.#pendingSweeps.add(family);
-  }
-
-  #sweep(family: Family): void {
-    this.#pendingSweeps.delete(family);
-    this.kernel.sweep(family);
   }
 }

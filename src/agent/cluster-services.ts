@@ -22,20 +22,14 @@ export class ClusterServices {
   readonly #docker: AgentDocker;
   readonly #status: StatusPublisher;
 
-  constructor(options: {
-    readonly agent: Agent;
-    readonly datastore: Datastore;
-    /** Tells the speaker what this host announces. */
-    readonly originate: () => void;
-  }) {
-    const { agent, datastore, originate } = options;
+  constructor({ agent, datastore }: { readonly agent: Agent; readonly datastore: Datastore }) {
     const { log, config } = agent;
     const { nodeName } = config;
     this.#agent = agent;
     this.ipam = new Ipam({ datastore, settings: followedSettings(() => agent.report) });
     this.audit = new IpamAudit({ nodeName, datastore, ipam: this.ipam, log });
     this.#tunnels = new TunnelAddresses({ nodeName, datastore, ipam: this.ipam, log });
-    this.workloads = new AgentWorkloads({ agent, datastore, ipam: this.ipam, originate });
+    this.workloads = new AgentWorkloads({ agent, datastore, ipam: this.ipam });
     this.#docker = new AgentDocker({ agent, datastore, services: this });
     this.#status = statusPublisherOf(agent, datastore);
   }
