@@ -77,7 +77,7 @@ export class PolicyEvaluator implements AttributeSetListener {
   evaluate(words: Uint32Array, length: number, attributeSet: number, source: RouteSource): number {
     const rule = this.decide(words, length, attributeSet, source);
     if (!this.accepts(rule)) return 0;
-    if (rule === NO_RULE || this.#rules[rule]?.operations.length === 0) return attributeSet;
+    if (!this.changes(rule)) return attributeSet;
     const results = this.#results[rule] as Map<number, number>;
     const known = results.get(attributeSet);
     if (known !== undefined) return known;
@@ -106,6 +106,11 @@ export class PolicyEvaluator implements AttributeSetListener {
 
   accepts(rule: RuleIndex): boolean {
     return (this.#rules[rule]?.action ?? this.policy.otherwise) === "accept";
+  }
+
+  /** Whether the rule has operations. */
+  changes(rule: RuleIndex): boolean {
+    return (this.#rules[rule]?.operations.length ?? 0) > 0;
   }
 
   /** Performs the operations of the rule on a set that is open in the editor. */

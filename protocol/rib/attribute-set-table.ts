@@ -26,6 +26,10 @@ const FACTS = 5;
 /** Rows that cost as much to look at as one costs to free or to move. */
 const ROWS_PER_UNIT = 16;
 
+/** An id has so many bits; what stands above them in a word says what is added to the set (reflected-sets.ts). */
+export const SET_BITS = 24;
+export const SET_MASK = (1 << SET_BITS) - 1;
+
 /** Words that nobody needs any more, with the sets that they hold. */
 type Discarded = { readonly words: Int32Array; readonly stride: number; next: number };
 
@@ -37,7 +41,7 @@ export class AttributeSetTable {
   readonly #index = new HashIndex();
   readonly #slab = new OctetSlab();
   readonly #pages: Int32Array[] = [];
-  readonly #rows = new RowAllocator([{ pages: this.#pages, stride: STRIDE }]);
+  readonly #rows = new RowAllocator([{ pages: this.#pages, stride: STRIDE }], 1 << SET_BITS);
   readonly #listeners = new Set<AttributeSetListener>();
   readonly #unheld: number[] = [];
   readonly #discarded: Discarded[] = [];
@@ -65,19 +69,20 @@ export class AttributeSetTable {
     }
   }
 
+  /** Of a reflected set: the set that it is made of. */
   retain(id: number): void {
-    const page = this.#page(id);
+    const page = this.#page(id & SET_MASK);
     const at = (id & PAGE_MASK) * STRIDE + REFERENCES;
     page[at] = (page[at] as number) + 1;
   }
 
   release(id: number): void {
-    const page = this.#page(id);
+    const page = this.#page(id & SET_MASK);
     const at = (id & PAGE_MASK) * STRIDE + REFERENCES;
     const references = (page[at] as number) - 1;
     if (references < 0) throw new Error(`attribute set ${id} was released too often`);
     page[at] = references;
-    if (references === 0) this.#unheld.push(id);
+    if (references === 0) this.#unheld.push(id & SET_MASK);
   }
 
   /** Releases the sets in the first word of every `stride`: nobody needs the words any more. `collect` does it in slices. */

@@ -5,6 +5,7 @@ import type { DecisionConfig } from "./decision-config.ts";
 import { FamilyRib } from "./family-rib.ts";
 import { type NextHopResolution, NextHopTable } from "./next-hop-table.ts";
 import { type PeerFacts, PeerTable } from "./peer-table.ts";
+import { ReflectedSets } from "./reflected-sets.ts";
 import type { RibMemory } from "./rib-memory.ts";
 import { RouteInterfaces } from "./route-interfaces.ts";
 
@@ -16,6 +17,7 @@ export class Rib {
   readonly peers = new PeerTable();
   readonly nextHops = new NextHopTable();
   readonly attributeSets = new AttributeSetTable(this.nextHops);
+  readonly reflectedSets = new ReflectedSets(this.attributeSets);
   readonly interfaces = new RouteInterfaces({
     sets: this.attributeSets,
     nextHops: this.nextHops,

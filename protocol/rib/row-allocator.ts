@@ -25,6 +25,7 @@ export class RowAllocator {
   readonly #columns: readonly Column[];
   readonly #pages: Int32Array[];
   readonly #stride: number;
+  readonly #maxPages: number;
   /** By page: used rows, first of the chained free rows, and the first row that was never used. */
   readonly #used: number[] = [];
   readonly #free: number[] = [];
@@ -37,8 +38,9 @@ export class RowAllocator {
   #spare: readonly Int32Array[] | undefined;
   #count = 0;
 
-  constructor(columns: readonly [Column, ...Column[]]) {
+  constructor(columns: readonly [Column, ...Column[]], maxRows = MAX_ROWS) {
     this.#columns = columns;
+    this.#maxPages = maxRows >>> PAGE_BITS;
     this.#pages = columns[0].pages;
     this.#stride = columns[0].stride;
   }
@@ -109,7 +111,7 @@ export class RowAllocator {
   }
 
   #makePage(number: number): void {
-    if (number >= MAX_ROWS >>> PAGE_BITS) throw new RangeError("more rows than a table can hold");
+    if (number >= this.#maxPages) throw new RangeError("more rows than a table can hold");
     const spare = this.#spare;
     this.#spare = undefined;
     for (const [column, { pages, stride }] of this.#columns.entries()) {

@@ -5,8 +5,8 @@
  * (or several, where a buffer was full). A buffer is filled to its end before the next one is made, so a lone change costs
  * no buffer of its own; what was written is never written again, because sockets may still be reading it.
  */
-import type { AttributeSetTable } from "../../rib/attribute-set-table.ts";
 import type { LocRib } from "../../rib/loc-rib.ts";
+import type { ReflectedSets } from "../../rib/reflected-sets.ts";
 import { UpdateWriter } from "../../wire/update-writer.ts";
 import type { WireContext } from "../../wire/wire-context.ts";
 import type { Audience } from "./audience.ts";
@@ -35,7 +35,7 @@ export type BatchRecord = {
 
 export class BatchEncoder {
   readonly #locRib: LocRib;
-  readonly #sets: AttributeSetTable;
+  readonly #sets: ReflectedSets;
   readonly #sent: SentTable;
   readonly #writer: UpdateWriter;
   #buffer = new Uint8Array(0);
@@ -50,7 +50,7 @@ export class BatchEncoder {
   #runs: Run[] = [];
 
   constructor(
-    tables: { readonly locRib: LocRib; readonly sets: AttributeSetTable; readonly sent: SentTable },
+    tables: { readonly locRib: LocRib; readonly sets: ReflectedSets; readonly sent: SentTable },
     context: WireContext,
   ) {
     this.#locRib = tables.locRib;
@@ -88,8 +88,9 @@ export class BatchEncoder {
     const head = changes.heads[place] as number;
     const sets = this.#sets;
     const set = changes.sets[place] as number;
-    const start = sets.start(set);
-    if (!this.#writer.announceSpan(sets.buffer(set), start, sets.end(set), this.#locRib.family)) {
+    const end = sets.end(set);
+    const octets = sets.buffer(set);
+    if (!this.#writer.announceSpan(octets, sets.start(set), end, this.#locRib.family)) {
       throw new Error("an attribute set that fits no message was to be told");
     }
     for (let entry = head; entry !== 0; entry = batch.next(entry)) {

@@ -66,6 +66,8 @@ export class ExportTransform {
   readonly #nextHopSelf: Uint8Array;
   readonly #ownAsns: readonly Asn[];
   readonly #localPref = uint32Octets(DEFAULT_LOCAL_PREF);
+  /** What stands in front of CLUSTER_LIST in what we reflect. RFC 4456 §7. */
+  readonly clusterId: number;
   readonly #clusterId: Uint8Array;
   #originator = 0;
   #originatorId = uint32Octets(0);
@@ -75,7 +77,8 @@ export class ExportTransform {
     this.#family = family;
     this.#nextHopSelf = nextHopOctets(profile);
     this.#ownAsns = [profile.localAsn];
-    this.#clusterId = uint32Octets(profile.clusterId ?? profile.routerId);
+    this.clusterId = profile.clusterId ?? profile.routerId;
+    this.#clusterId = uint32Octets(this.clusterId);
   }
 
   /** What must happen before the export policy: attributes that do not leave. */
@@ -102,9 +105,15 @@ export class ExportTransform {
     if (this.#profile.nextHopMode !== "keep") editor.setNextHop(this.#nextHopSelf);
   }
 
+  /** Whether routes of such peers get ORIGINATOR_ID and CLUSTER_LIST, and change in nothing else if they have a LOCAL_PREF. */
+  onlyReflects(source: SourceClass): boolean {
+    const isInternal = source === "client" || source === "nonClient";
+    return isInternal && this.#profile.target !== "ebgp" && !this.#changesNextHop(source);
+  }
+
   /** Whether the next hop of a canonical set can be written in this family of this session. RFC 4271 §5.1.3, RFC 8950. */
-  canCarryNextHop(canonical: Uint8Array): boolean {
-    const length = canonical[0] as number;
+  canCarryNextHop(canonical: Uint8Array, start = 0): boolean {
+    const length = canonical[start] as number;
     if (this.#family !== IPV4_UNICAST) return length === 16 || length === 32;
     return (
       length === 4 || (length >= 16 && this.#profile.wireContext.extendedNextHop.has(IPV4_UNICAST))

@@ -6,7 +6,8 @@
  */
 import { CanonicalEditor } from "../../policy/canonical-editor.ts";
 import { NO_RULE, PolicyEvaluator, type RouteSource } from "../../policy/evaluate.ts";
-import type { AttributeSetListener } from "../../rib/attribute-set-table.ts";
+import { SET_HAS_LOCAL_PREF } from "../../rib/attribute-set-facts.ts";
+import { type AttributeSetListener, SET_MASK } from "../../rib/attribute-set-table.ts";
 import type { LocRib } from "../../rib/loc-rib.ts";
 import { PAGE_BITS, PAGE_MASK, PAGE_ROWS } from "../../rib/page.ts";
 import type { SourceClass } from "../../rib/peer-table.ts";
@@ -21,6 +22,8 @@ const NOT_TOLD = -1;
 const CACHE_STRIDE = 2;
 /** A canonical set of at most so many octets fits a message of 4,096 octets, whatever the session makes of it. */
 const FITS_SURELY = 2048;
+/** The same before it is reflected. */
+const REFLECTED_FITS_SURELY = FITS_SURELY - 64;
 
 export class GroupExporter implements AttributeSetListener {
   readonly #rib: Rib;
@@ -35,6 +38,7 @@ export class GroupExporter implements AttributeSetListener {
   /** By deciding rule + 1; only the first is used when the policy looks at the set alone. */
   readonly #caches: SetCache[] = [new SetCache()];
   readonly #words: Uint32Array;
+  #setsWorkedOut = 0;
 
   constructor(rib: Rib, locRib: LocRib, profile: ExportProfile) {
     this.#rib = rib;
@@ -46,6 +50,11 @@ export class GroupExporter implements AttributeSetListener {
     this.#writer = new UpdateWriter(profile.wireContext);
     this.#words = new Uint32Array(locRib.words);
     rib.attributeSets.listen(this);
+  }
+
+  /** Results that were not known before: each costs as much as several prefixes. */
+  get setsWorkedOut(): number {
+    return this.#setsWorkedOut;
   }
 
   close(): void {
@@ -117,16 +126,17 @@ export class GroupExporter implements AttributeSetListener {
   }
 
   #workOut(cache: SetCache, prefix: number, set: number, source: number): number {
+    this.#setsWorkedOut++;
     const sourceClass = this.#rib.peers.sourceClass(source);
     const result = this.#transformed(prefix, set, source, sourceClass);
-    // A set that goes out as it came in must not hold itself.
-    if (result > 0 && result !== set) this.#rib.attributeSets.retain(result);
+    // A set that goes out as it came in, or reflected, must not hold itself.
+    if (result > 0 && (result & SET_MASK) !== set) this.#rib.attributeSets.retain(result);
     this.#letGo(set, cache.put(set, source, result));
     return result;
   }
 
   #letGo(set: number, result: number): void {
-    if (result > 0 && result !== set) this.#rib.attributeSets.release(result);
+    if (result > 0 && (result & SET_MASK) !== set) this.#rib.attributeSets.release(result);
   }
 
   #transformed(prefix: number, set: number, source: number, sourceClass: SourceClass): number {
@@ -134,6 +144,8 @@ export class GroupExporter implements AttributeSetListener {
     if (refusal(this.#profile, sourceClass, sets, set) !== undefined) return NOT_TOLD;
     const rule = this.#rule(prefix, set, sourceClass);
     if (!this.#policy.accepts(rule)) return NOT_TOLD;
+    const reflected = this.#reflected(set, source, sourceClass, rule);
+    if (reflected !== 0) return reflected;
     const editor = this.#editor;
     editor.open(sets.buffer(set), sets.start(set), sets.end(set));
     this.#transform.before(editor, sourceClass);
@@ -144,6 +156,17 @@ export class GroupExporter implements AttributeSetListener {
     if (!this.#transform.canCarryNextHop(editor.octets())) return NOT_TOLD;
     if (length > FITS_SURELY && !this.#fits(editor.octets().subarray(0, length))) return NOT_TOLD;
     return sets.intern(editor.octets(), 0, length);
+  }
+
+  /** The set of a route that is only reflected: it need not be interned. 0 for one that is changed in any other way, or is long. */
+  #reflected(set: number, source: number, sourceClass: SourceClass, rule: number): number {
+    if (!this.#transform.onlyReflects(sourceClass) || this.#policy.changes(rule)) return 0;
+    const { attributeSets: sets, peers, reflectedSets } = this.#rib;
+    if (peers.isBehindUs(source) || !sets.hasFlag(set, SET_HAS_LOCAL_PREF)) return 0;
+    const start = sets.start(set);
+    if (sets.end(set) - start > REFLECTED_FITS_SURELY) return 0;
+    if (!this.#transform.canCarryNextHop(sets.buffer(set), start)) return NOT_TOLD;
+    return reflectedSets.reflected(set, peers.routerId(source), this.#transform.clusterId);
   }
 
   /** What no message of the session can hold is as if it were not told. RFC 8654 §5. */
@@ -189,14 +212,15 @@ class SetCache {
     return before;
   }
 
-  /** The pages, emptied of what was not retained: a result that is the set itself. */
+  /** The pages, emptied of what was not retained: a result that is the set itself, or that reflected. */
   takePages(): Int32Array[] {
     const taken: Int32Array[] = [];
     for (const [number, page] of this.#pages.entries()) {
       if (page === undefined) continue;
       for (let row = 0; row < PAGE_ROWS; row++) {
         const at = row * CACHE_STRIDE;
-        if (page[at] === ((number << PAGE_BITS) | row)) page[at] = UNKNOWN;
+        const result = page[at] as number;
+        if ((result & SET_MASK) === ((number << PAGE_BITS) | row)) page[at] = UNKNOWN;
       }
       taken.push(page);
     }

@@ -29,14 +29,13 @@ import { OutgoingBatch } from "./outgoing-batch.ts";
 import { SeenFacts } from "./seen-facts.ts";
 import { NOBODY, SentTable } from "./sent-table.ts";
 
-/** Prefixes that one batch looks at: a millisecond or two. */
-const BATCH_PREFIXES = 2048;
-/** Pages of the sent-table that one batch may copy, a tenth of a millisecond each; the first prefix beyond them is the last. */
-const BATCH_COPIES = 8;
+/** What one batch may cost, in units of a prefix that is looked at: a millisecond or so. The last prefix may go beyond it. */
+const BATCH_UNITS = 2048;
+/** A set that is worked out, and a page of the sent-table that is copied, cost as much as so many prefixes. */
+const UNITS_PER_SET = 12;
+const UNITS_PER_COPY = 256;
 /** Chained rows that are freed before a batch: more than one batch can leave behind. */
-const IDLE_ROWS = 2 * BATCH_PREFIXES;
-/** Batches that one pull may make when they change nothing; then the caller gets its turn. */
-const BATCHES_PER_PULL = 2;
+const IDLE_ROWS = 2 * BATCH_UNITS;
 /** Rows that a member catches up with at a time. */
 const CATCH_UP_ROWS = 2048;
 /** What may be asked of a group besides its profile. */
@@ -85,7 +84,7 @@ export class UpdateGroup implements PrefixHolder {
     this.#twin = former && { group: former, version: former.#version };
     this.#reader = new GroupReader(locRib, { allPaths: addPath });
     this.#exporter = new GroupExporter(rib, locRib, profile);
-    const tables = { locRib, sets: rib.attributeSets, sent: this.#sent };
+    const tables = { locRib, sets: rib.reflectedSets, sent: this.#sent };
     this.#encoder = new BatchEncoder(tables, profile.wireContext);
     this.#facts = new SeenFacts(rib, { looksAtInterface: this.#exporter.looksAtInterface() });
     locRib.addHolder(this);
@@ -143,19 +142,12 @@ export class UpdateGroup implements PrefixHolder {
     return this.#reader.hasNews() ? this.#notBefore : undefined;
   }
 
-  /** Puts messages for a member into `out`, about `maxBytes`; returns how many octets. */
+  /** Puts messages for a member into `out`, about `maxBytes`, and reads at most one batch for them; returns how many octets. */
   pull(member: GroupMember, maxBytes: number, now: Instant, out: Uint8Array[]): number {
     if (this.#familyRib.isSelectionDeferred()) return 0;
-    let octets = 0;
-    let batches = 0;
-    while (octets < maxBytes && batches < BATCHES_PER_PULL) {
-      const given = this.#give(member, maxBytes - octets, out);
-      octets += given;
-      if (given > 0) continue;
-      batches++;
-      if (!this.#readOn(now) && !this.#hasMore(member)) break;
-    }
-    return octets;
+    const known = this.#give(member, maxBytes, out);
+    if (known > 0 || !(this.#readOn(now) || this.#hasMore(member))) return known;
+    return this.#give(member, maxBytes, out);
   }
 
   /** Everything is to be sent again. */
@@ -270,8 +262,8 @@ export class UpdateGroup implements PrefixHolder {
     this.#makeRoom();
     const position = this.#reader.position();
     this.#batch.clear();
-    const copiesEnd = this.#sent.copies + BATCH_COPIES;
-    for (let i = 0; i < BATCH_PREFIXES && this.#sent.copies < copiesEnd; i++) {
+    const end = this.#spent() + BATCH_UNITS;
+    for (let i = 0; i + this.#spent() < end; i++) {
       const prefix = this.#reader.next();
       if (prefix === 0) break;
       if (this.#sent.hasAddPath()) this.#evaluatePaths(prefix);
@@ -280,6 +272,11 @@ export class UpdateGroup implements PrefixHolder {
     if (!this.#reader.isWalking()) this.#filling = false;
     if (this.#batch.size() > 0) this.#publish(position, now);
     return true;
+  }
+
+  /** Units that went into sets and pages so far. */
+  #spent(): number {
+    return UNITS_PER_SET * this.#exporter.setsWorkedOut + UNITS_PER_COPY * this.#sent.copies;
   }
 
   #endFilling(): boolean {

@@ -11,7 +11,7 @@ import { type GroupLimits, UpdateGroup } from "./update-group.ts";
 /** One peer in one family, as a member of an update group. */
 export type MemberKey = { readonly peerIndex: number; readonly family: Family };
 
-/** A route that a peer was sent; `attributeSet` is the id of the set as sent (next hop included). */
+/** A route that a peer was sent; `attributeSet` is the id of the set as sent (next hop included), good until the next `Rib.work`. */
 export type SentRoute = {
   readonly prefix: Prefix;
   readonly pathId: number;
@@ -147,7 +147,7 @@ export class UpdateGroups {
     const end = membership.group.sentTable().end(membership.familyRib.locRib.end());
     let row = after + 1;
     for (; row < end && routes.length < limit; row++) {
-      const route = sentRoute(membership, row);
+      const route = this.#sentRoute(membership, row);
       if (route !== undefined) routes.push(route);
     }
     return { routes, next: row < end ? row - 1 : undefined };
@@ -161,7 +161,7 @@ export class UpdateGroups {
     const id = prefixId(membership, prefix);
     const routes: SentRoute[] = [];
     for (let row = id === 0 ? 0 : sent.firstRow(id); row !== 0; row = sent.nextRow(row)) {
-      const route = sentRoute(membership, row);
+      const route = this.#sentRoute(membership, row);
       if (route !== undefined) routes.push(route);
     }
     return routes;
@@ -177,6 +177,19 @@ export class UpdateGroups {
     if (best === 0) return "no route is selected for this prefix";
     if (locRib.peer(best) === member.peerIndex) return "the best route came from this peer";
     return membership.group.refusal(id, best);
+  }
+
+  #sentRoute({ group, member, familyRib }: Membership, row: number): SentRoute | undefined {
+    const sent = group.sentTable();
+    const set = sent.set(row);
+    const source = sent.source(row);
+    if (set === 0 || source === member.peerIndex) return undefined;
+    return {
+      prefix: familyRib.locRib.prefix(sent.prefix(row)),
+      pathId: sent.pathId(row),
+      sourcePeer: source,
+      attributeSet: this.#rib.reflectedSets.intern(set),
+    };
   }
 
   #find(member: MemberKey): Membership | undefined {
@@ -206,17 +219,4 @@ export class UpdateGroups {
 function prefixId({ familyRib }: Membership, prefix: Prefix): number {
   const { words, length } = wordsOfPrefix(prefix);
   return words.length === familyRib.locRib.words ? familyRib.locRib.find(words, length) : 0;
-}
-
-function sentRoute({ group, member, familyRib }: Membership, row: number): SentRoute | undefined {
-  const sent = group.sentTable();
-  const set = sent.set(row);
-  const source = sent.source(row);
-  if (set === 0 || source === member.peerIndex) return undefined;
-  return {
-    prefix: familyRib.locRib.prefix(sent.prefix(row)),
-    pathId: sent.pathId(row),
-    sourcePeer: source,
-    attributeSet: set,
-  };
 }
