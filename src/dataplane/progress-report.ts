@@ -3,7 +3,7 @@ import type { RouteStatus } from "./route-worker-messages.ts";
 
 const REPORT_INTERVAL_MILLISECONDS = 100;
 /** A report counts all routes; it may take this part of the thread's time. */
-const REPORT_TIME_SHARE = 0.05;
+const REPORT_TIME_SHARE = 0.02;
 
 /**
  * Measures how fast routes go into the kernel and how long the oldest news has waited, and reports: the end of work at

@@ -21,6 +21,7 @@ import { BATCH_MESSAGES, RouteBatch, type RouteOperation } from "./route-batch.t
 import { ROW, RouteColumns } from "./route-columns.ts";
 import type { RouteSocket } from "./route-socket.ts";
 import { RouteTargetTable } from "./route-target-table.ts";
+import { RowQueue } from "./row-queue.ts";
 import { WriteOrder } from "./write-order.ts";
 
 /** The reason of a route that is pending only because its turn has not come. */
@@ -49,12 +50,10 @@ export class FamilyRoutes {
   readonly #reasons = new Map<number, string>();
   readonly #operations: RouteOperation[] = new Array<RouteOperation>(BATCH_MESSAGES).fill("add");
   readonly #before = new Uint32Array(BATCH_MESSAGES);
-  /** Rows to look at, from #next on. */
-  #queue: number[] = [];
-  #next = 0;
-  /** Rows that were found to be removals, from #nextRemoval on. */
-  #removals: number[] = [];
-  #nextRemoval = 0;
+  /** Rows to look at. */
+  readonly #queue = new RowQueue();
+  /** Rows that were found to be removals. */
+  readonly #removals = new RowQueue();
   #failures = 0;
   readonly #order: WriteOrder;
 
@@ -73,7 +72,7 @@ export class FamilyRoutes {
   }
 
   get queued(): number {
-    return this.#queue.length - this.#next + this.#removals.length - this.#nextRemoval;
+    return this.#queue.length + this.#removals.length;
   }
 
   get hasWork(): boolean {
@@ -202,15 +201,11 @@ export class FamilyRoutes {
   write(maxRoutes: number): { readonly written: number; readonly failed: number } {
     this.#failures = 0;
     let written = 0;
-    this.#order.sort(this.#queue, this.#next, maxRoutes);
-    while (this.#next < this.#queue.length && written < maxRoutes) {
-      written += this.#writeOne(this.#queue[this.#next++] as number);
+    this.#order.sort(this.#queue.next(maxRoutes));
+    while (this.#queue.length > 0 && written < maxRoutes) {
+      written += this.#writeOne(this.#queue.shift());
     }
-    if (this.#next === this.#queue.length) {
-      this.#queue = [];
-      this.#next = 0;
-      written += this.#writeRemovals(maxRoutes - written);
-    }
+    if (this.#queue.length === 0) written += this.#writeRemovals(maxRoutes - written);
     this.#flush();
     return { written, failed: this.#failures };
   }
@@ -233,9 +228,9 @@ export class FamilyRoutes {
 
   #writeRemovals(maxRoutes: number): number {
     let written = 0;
-    this.#order.sort(this.#removals, this.#nextRemoval, maxRoutes);
-    while (this.#nextRemoval < this.#removals.length && written < maxRoutes) {
-      const row = this.#removals[this.#nextRemoval++] as number;
+    this.#order.sort(this.#removals.next(maxRoutes));
+    while (this.#removals.length > 0 && written < maxRoutes) {
+      const row = this.#removals.shift();
       this.#dequeue(row);
       // Wished for again while it waited here.
       if (this.#operationFor(row) !== "delete") this.enqueue(row);
@@ -243,10 +238,6 @@ export class FamilyRoutes {
         this.#put(row, "delete", 0);
         written++;
       }
-    }
-    if (this.#nextRemoval === this.#removals.length) {
-      this.#removals = [];
-      this.#nextRemoval = 0;
     }
     return written;
   }

@@ -1,6 +1,8 @@
 import fc from "fast-check";
 import t from "tap";
 import { NO_ROW, RouteColumns } from "../../../src/kernel/routes/route-columns.ts";
+import { RowQueue } from "../../../src/kernel/routes/row-queue.ts";
+import { WriteOrder } from "../../../src/kernel/routes/write-order.ts";
 
 type Step = { readonly remove: boolean; readonly word: number; readonly length: number };
 
@@ -50,3 +52,51 @@ for (const words of [1, 4] as const) {
     },
   );
 }
+
+t.test("a queue of rows is an array that is taken from in front", async () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.record({ add: fc.nat(20_000), take: fc.nat(25_000) }), { maxLength: 12 }),
+      (steps) => {
+        const queue = new RowQueue();
+        const model: number[] = [];
+        let row = 1;
+        for (const { add, take } of steps) {
+          for (let i = 0; i < add; i++) {
+            queue.push(row);
+            model.push(row++);
+          }
+          const taken = model.splice(0, take);
+          if (queue.next(take).join() !== taken.join()) throw new Error("next");
+          if (taken.some((each) => queue.shift() !== each)) throw new Error("shift");
+          if (queue.length !== model.length) throw new Error(`length ${queue.length}`);
+        }
+      },
+    ),
+  );
+});
+
+t.test("rows are written by gateway set, then by address, and none is lost", async (t) => {
+  const columns = new RouteColumns(1);
+  const key = new Uint32Array(1);
+  const rows = Uint32Array.from({ length: 4000 }, (_, i) => {
+    key[0] = Math.imul(i, 0x9e37_79b1);
+    const row = columns.findOrAdd(key, 0, 32, 7);
+    columns.learned[row] = 1 + (i % 50);
+    return row;
+  });
+  const before = [...rows];
+  new WriteOrder(columns).sort(rows);
+  t.strictSame(
+    [...rows].sort((a, b) => a - b),
+    before.sort((a, b) => a - b),
+  );
+  const ordered = [...rows].every((row, i) => {
+    const last = rows[i - 1];
+    if (last === undefined) return true;
+    const sets = Number(columns.learned[row]) - Number(columns.learned[last]);
+    const addresses = (Number(columns.address[row]) >>> 4) - (Number(columns.address[last]) >>> 4);
+    return sets > 0 || (sets === 0 && addresses >= 0);
+  });
+  t.ok(ordered);
+});
