@@ -4,6 +4,7 @@ import { type TableSpec, tableOf } from "./client-tables.ts";
 import type { ClientsQuestion, ClientsRequest } from "./clients.ts";
 import { NaiveReflection } from "./naive-reflection.ts";
 import { PlainClient } from "./plain-client.ts";
+import { textOf } from "./plain-update.ts";
 
 const clients = new Map<number, PlainClient>();
 
@@ -52,6 +53,8 @@ async function answerTo(request: ClientsRequest): Promise<unknown> {
       return [...clients.values()].map((client) => client.report());
     case "table":
       return [...clientOf(request.client).table];
+    case "latest":
+      return request.clients.every((index) => hasLatest(clientOf(index), request.table));
     case "differences": {
       const naive = new NaiveReflection([...clients.values()], request.clusterId);
       const found: string[] = [];
@@ -63,6 +66,16 @@ async function answerTo(request: ClientsRequest): Promise<unknown> {
       return found;
     }
   }
+}
+
+function hasLatest({ table }: PlainClient, spec: TableSpec): boolean {
+  for (const { keys, attributes } of tableOf(spec)) {
+    const said = textOf(attributes);
+    if (!keys.every((key) => said.split(" ").every((part) => table.get(key)?.includes(part)))) {
+      return false;
+    }
+  }
+  return true;
 }
 
 async function announce(client: PlainClient, table: TableSpec): Promise<undefined> {

@@ -24,6 +24,12 @@ export type ClientsRequest =
   | { readonly type: "forgetGaps" | "report" }
   | { readonly type: "table"; readonly client: number }
   | {
+      /** Whether these have this version of the routes, whatever else the attributes say. */
+      readonly type: "latest";
+      readonly clients: readonly number[];
+      readonly table: TableSpec;
+    }
+  | {
       readonly type: "differences";
       readonly clients: readonly number[];
       readonly clusterId: string;

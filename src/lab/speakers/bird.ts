@@ -141,8 +141,10 @@ function bgpProtocol(plan: SpeakerPlan, peer: SpeakerPeer): string {
   ];
   // Calico's BIRD reflects with the next hop as it came; a router of our own sets itself.
   const nextHop = peer.routeReflectorClient === true ? "" : "next hop self;";
+  const paths = peer.addPath === true ? "add paths on;" : "";
   const channels = familiesOf(peer).map(
-    (family) => `  ${family} { import all; export where ${exportFilter(plan, peer)}; ${nextHop} };`,
+    (family) =>
+      `  ${family} { import all; export where ${exportFilter(plan, peer)}; ${nextHop} ${paths} };`,
   );
   return `protocol bgp ${peer.name} {
   local ${localAddress(plan, peer)} as ${plan.asn};

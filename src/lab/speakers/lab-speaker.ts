@@ -51,6 +51,8 @@ export type SpeakerPeer = {
   readonly passive?: boolean;
   readonly gracefulRestart?: { readonly restartTimeSeconds: number };
   readonly holdTimeSeconds?: number;
+  /** Several paths of a prefix, both ways. RFC 7911; BIRD and tortied. */
+  readonly addPath?: boolean;
 };
 
 /** A route that a speaker makes up, with communities in the form "64512:7" to tell one version from the next. */

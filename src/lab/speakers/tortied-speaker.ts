@@ -154,6 +154,7 @@ function bgpPeer(peer: SpeakerPeer): LabResource {
       families: familiesOf(peer).map((family) => (family === "ipv4" ? "IPv4" : "IPv6")),
       ...(peer.password === undefined ? {} : { password: peer.password }),
       ...(peer.ttlSecurity === true ? { ttlSecurity: 1 } : {}),
+      ...(peer.addPath === true ? { addPath: "Both" } : {}),
       ...(peer.holdTimeSeconds === undefined ? {} : { holdTime: `${peer.holdTimeSeconds}s` }),
       ...(peer.gracefulRestart === undefined
         ? {}
