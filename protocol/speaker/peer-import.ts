@@ -20,7 +20,9 @@ import type { PeerConfig, SpeakerConfig } from "./speaker-config.ts";
  */
 export class PeerImport {
   readonly #rules: SetRules;
-  readonly #config: PeerConfig;
+  /** A client of a reflector is one host: it owns neither the way out nor the other hosts, unless configured. */
+  readonly #refusesDefaultRoute: boolean;
+  readonly #refusesNodeAddresses: boolean;
   readonly #table: AttributeSetTable;
   /** Undefined for a policy that accepts everything as it is. */
   readonly #policy: PolicyEvaluator | undefined;
@@ -32,7 +34,9 @@ export class PeerImport {
     scope: ImportScope,
     rib: Pick<Rib, "attributeSets" | "interfaces">,
   ) {
-    this.#config = config;
+    const { routeReflectorClient } = config;
+    this.#refusesDefaultRoute = routeReflectorClient && !config.acceptDefaultRoute;
+    this.#refusesNodeAddresses = routeReflectorClient && !config.acceptNodeAddresses;
     this.#table = rib.attributeSets;
     this.#rules = setRules(config, speaker, scope);
     const { importPolicy } = config;
@@ -73,19 +77,15 @@ export class PeerImport {
   #refusal(words: Uint32Array, length: number, ipv6: boolean, judgedSet: Verdict): Verdict {
     const martian = martianPrefix(words, length, ipv6);
     if (martian !== 0) return -martian;
-    const { routeReflectorClient, acceptDefaultRoute, acceptNodeAddresses } = this.#config;
-    // A client of a reflector is one host: it owns neither the way out nor the other hosts, unless configured.
-    if (length === 0) {
-      return routeReflectorClient && !acceptDefaultRoute ? refuse("defaultRouteRefused") : 0;
-    }
+    if (length === 0) return this.#refusesDefaultRoute ? refuse("defaultRouteRefused") : 0;
     if (length !== (ipv6 ? 128 : 32)) return 0;
     const { scope } = this.#rules;
     if (scope.own.hasWords(words, length)) return refuse("ownAddressPrefix");
     if (scope.workloads.hasWords(words, length)) {
       return this.#saysThatItMoved(judgedSet, { ipv6 }) ? 0 : refuse("localWorkloadPrefix");
     }
-    const guarded = routeReflectorClient && !acceptNodeAddresses;
-    return guarded && scope.nodes.hasWords(words, length) ? refuse("nodeAddressRefused") : 0;
+    const isRefused = this.#refusesNodeAddresses && scope.nodes.hasWords(words, length);
+    return isRefused ? refuse("nodeAddressRefused") : 0;
   }
 
   /** Whether a route to a workload of ours outranks what we have ourselves; nobody outside the AS can say that. */
