@@ -13,7 +13,7 @@ export class Receiver {
   readonly events: string[] = [];
   updates = 0;
   repeated = 0;
-  #unrefreshed = new Set<string>();
+  readonly #unrefreshed = new Set<string>();
   readonly #context: WireContext;
   readonly #cursor = new UpdateCursor();
 
@@ -26,19 +26,24 @@ export class Receiver {
       for (let at = 0; at < buffer.length; ) {
         const length = ((buffer[at + 16] as number) << 8) | (buffer[at + 17] as number);
         if (buffer[at + 18] === 2) this.#update(buffer, at, at + length);
-        else this.#refresh(buffer[at + 21] as number);
+        else this.#refresh(buffer[at + 20] === 2, buffer[at + 21] as number);
         at += length;
       }
     }
   }
 
-  /** What was there at BoRR and did not come again by EoRR is gone. RFC 7313 §4. */
-  #refresh(subtype: number): void {
+  /** What was there of the family at BoRR and did not come again by EoRR is gone. RFC 7313 §4. */
+  #refresh(isIpv6: boolean, subtype: number): void {
     this.events.push(`refresh ${subtype}`);
-    if (subtype === 1) this.#unrefreshed = new Set(this.routes.keys());
+    const ofFamily = (key: string) => key.includes(":") === isIpv6;
+    if (subtype === 1) {
+      for (const key of this.routes.keys()) if (ofFamily(key)) this.#unrefreshed.add(key);
+    }
     if (subtype !== 2) return;
-    for (const key of this.#unrefreshed) this.routes.delete(key);
-    this.#unrefreshed.clear();
+    for (const key of [...this.#unrefreshed].filter(ofFamily)) {
+      this.routes.delete(key);
+      this.#unrefreshed.delete(key);
+    }
   }
 
   #update(bytes: Uint8Array, start: number, end: number): void {
