@@ -49,6 +49,8 @@ export const FIELD_EFFECTS: { readonly [field in keyof Required<PeerConfig>]: Fi
   standbyFor: "keep",
 };
 
+const FIELDS = Object.keys(FIELD_EFFECTS) as readonly (keyof PeerConfig)[];
+
 /** What a change of the speaker's own configuration does to a peer. */
 export type SpeakerEffect = Extract<FieldEffect, "keep" | "both" | "reset"> | "none";
 
@@ -67,7 +69,7 @@ export function fieldChanges(
   after: PeerConfig,
 ): ReadonlyMap<keyof PeerConfig, FieldEffect> {
   const changes = new Map<keyof PeerConfig, FieldEffect>();
-  for (const field of Object.keys(FIELD_EFFECTS) as (keyof PeerConfig)[]) {
+  for (const field of FIELDS) {
     if (sameContent(before[field], after[field])) continue;
     changes.set(field, effectOf(field, before, after));
   }
@@ -118,13 +120,24 @@ function familiesEffect(before: PeerConfig, after: PeerConfig): FieldEffect {
   return sameContent(agreed(before), agreed(after)) ? "limits" : "reset";
 }
 
-/** Plain data with the same content. Order counts in lists, not in objects; an absent field is an undefined one. */
+/**
+ * Plain data with the same content. Order counts in lists, not in objects; an absent field is an undefined one. Each
+ * configuration asks it of every peer, so it makes nothing.
+ */
 export function sameContent(a: unknown, b: unknown): boolean {
   if (a === b) return true;
   if (typeof a !== "object" || typeof b !== "object" || a === null || b === null) return false;
-  if (Array.isArray(a) !== Array.isArray(b)) return false;
+  if (Array.isArray(a) || Array.isArray(b)) {
+    return Array.isArray(a) && Array.isArray(b) && sameElements(a, b);
+  }
   const [left, right] = [a as Record<string, unknown>, b as Record<string, unknown>];
-  const keys = new Set([...Object.keys(left), ...Object.keys(right)]);
-  for (const key of keys) if (!sameContent(left[key], right[key])) return false;
+  for (const key in left) if (!sameContent(left[key], right[key])) return false;
+  for (const key in right) if (right[key] !== undefined && !(key in left)) return false;
+  return true;
+}
+
+function sameElements(a: readonly unknown[], b: readonly unknown[]): boolean {
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (!sameContent(a[i], b[i])) return false;
   return true;
 }

@@ -66,8 +66,12 @@ export type BgpDriverStatistics = {
 /** Prefixes of one batch of best routes, and batches of a family that one turn hands on. */
 const BATCH_PREFIXES = 2048;
 const BATCHES_PER_TURN = 2;
-/** How long one turn processes inputs before it writes what came of them; work and writing have their own share. */
-const TURN_MILLISECONDS = 2;
+/** When no further piece of a turn begins: a piece may take a millisecond, and no turn should take five. */
+const TURN_MILLISECONDS = 3.5;
+/** How long one turn processes inputs, does long work, and writes what came of them. */
+const INPUTS_MILLISECONDS = 1.5;
+const WORK_MILLISECONDS = 1;
+const WRITING_MILLISECONDS = 1.5;
 /** After a stop, sessions and connections may take this long to deliver their last words. */
 const STOP_MILLISECONDS = 2_500;
 
@@ -91,6 +95,8 @@ export class BgpDriver {
   #workPending = false;
   #deadlineDue = false;
   #turnScheduled = false;
+  #turnEnd = 0;
+  #owesTelling = false;
   #turns = 0;
   #current: SpeakerInput | undefined;
   #closed = false;
@@ -106,6 +112,7 @@ export class BgpDriver {
       this.#scheduleTurn();
     });
     this.#connections = new ConnectionTable({
+      clock,
       sockets,
       feed: (input) => this.feed(input),
       transmit: (connection, maxBytes) => speaker.transmit(connection, maxBytes),
@@ -236,21 +243,22 @@ export class BgpDriver {
     });
   }
 
+  /** Each part has its share of the turn, and none goes on when the turn as a whole has had its time: the next one begins with it. */
   #turn(): void {
     const begun = this.#watch.start();
     this.#turns++;
+    this.#turnEnd = this.#clock.now() + TURN_MILLISECONDS;
     this.#drainInbox();
     if (this.#deadlineDue) {
       this.#deadlineDue = false;
       this.#handle({ type: "deadlineReached" });
     }
-    if (this.#workPending) this.#resumeWork();
-    const inputsDone = this.#watch.start();
-    this.#connections.transmit();
-    const written = this.#watch.end("transmit", inputsDone);
-    this.#readBestRoutes();
-    this.#watch.end("bestRoutes", written);
-    this.#timer.set(this.#speaker.nextDeadline());
+    // A turn that is over before it could tell anything leaves that to the next one, which then does no other work.
+    const owed = this.#owesTelling;
+    if (this.#workPending && !owed && !this.#isOver()) this.#resumeWork();
+    this.#owesTelling = !owed && this.#isOver();
+    if (!this.#owesTelling) this.#tell();
+    this.#awaitDeadline();
     const inputsWait = this.#read < this.#inbox.length;
     const newsWait = this.#familiesWithNews.size > 0 && this.#outputs.acceptsBestRoutes();
     if (inputsWait || newsWait || this.#workPending || this.#connections.hasReady) {
@@ -259,8 +267,35 @@ export class BgpDriver {
     this.#watch.end("turn", begun);
   }
 
+  #isOver(): boolean {
+    return this.#clock.now() >= this.#turnEnd;
+  }
+
+  /** When a part that begins now must end. */
+  #endOf(share: number): number {
+    return Math.min(this.#clock.now() + share, this.#turnEnd);
+  }
+
+  #tell(): void {
+    const start = this.#watch.start();
+    this.#connections.transmit(this.#endOf(WRITING_MILLISECONDS));
+    const written = this.#watch.end("transmit", start);
+    this.#readBestRoutes();
+    this.#watch.end("bestRoutes", written);
+  }
+
+  /** What is due already comes in the next turn: the shortest timer is a millisecond long. */
+  #awaitDeadline(): void {
+    const deadline = this.#speaker.nextDeadline();
+    if (deadline === undefined || deadline > this.#clock.now()) this.#timer.set(deadline);
+    else {
+      this.#deadlineDue = true;
+      this.#scheduleTurn();
+    }
+  }
+
   #drainInbox(): void {
-    const end = this.#clock.now() + TURN_MILLISECONDS;
+    const end = this.#endOf(INPUTS_MILLISECONDS);
     while (this.#read < this.#inbox.length && this.#clock.now() < end) {
       const input = this.#inbox[this.#read++] as SpeakerInput;
       if (!this.#connections.knows(input)) continue;
@@ -272,12 +307,16 @@ export class BgpDriver {
     this.#read = 0;
   }
 
+  /** Slices follow one another until the turn's share is used; each is so small that the last one goes little beyond it. */
   #resumeWork(): void {
-    this.#workPending = false;
-    const start = this.#watch.start();
-    this.#handle({ type: "workResumed", budget: this.#budget.prefixes });
-    // Work that ends before its budget does says nothing about the budget.
-    if (this.#workPending) this.#budget.learn(this.#watch.start() - start);
+    const end = this.#endOf(WORK_MILLISECONDS);
+    do {
+      this.#workPending = false;
+      const start = this.#watch.start();
+      this.#handle({ type: "workResumed", budget: this.#budget.prefixes });
+      // Work that ends before its budget does says nothing about the budget.
+      if (this.#workPending) this.#budget.learn(this.#watch.start() - start);
+    } while (this.#workPending && this.#clock.now() < end);
   }
 
   #handle(input: SpeakerInput): void {
@@ -345,7 +384,7 @@ export class BgpDriver {
   /** False when the reader has no more news. */
   #readBatches(family: Family): boolean {
     const reader = this.#readerOf(family);
-    for (let i = 0; i < BATCHES_PER_TURN; i++) {
+    for (let i = 0; i < BATCHES_PER_TURN && (i === 0 || !this.#isOver()); i++) {
       const batch = reader.read(BATCH_PREFIXES);
       if (batch === undefined) return false;
       this.#outputs.bestRoutes(batch);

@@ -7,6 +7,7 @@ import type {
 } from "../../protocol/speaker/speaker-io.ts";
 import type { IpAddress } from "../../protocol/types/ip-address.ts";
 import type { BgpSockets, PeerKey } from "./bgp-sockets.ts";
+import type { Clock } from "./clock.ts";
 import { Connection, type ConnectionHandlers } from "./connection.ts";
 import { LoneWrites } from "./lone-writes.ts";
 import { tcpOptionsOf } from "./transport-options.ts";
@@ -15,13 +16,12 @@ import { tcpOptionsOf } from "./transport-options.ts";
 const CONNECTIONS_PER_PEER = 4;
 const SPARE_CONNECTIONS = 16;
 /** What arrives in one read is fed in pieces: each is one task, and a full read can hold ten thousand routes. */
-const INPUT_OCTETS = 16 * 1024;
-/** How long one turn writes; who had no turn is first in the next one. */
-const TRANSMIT_MILLISECONDS = 2;
+const INPUT_OCTETS = 4 * 1024;
 /** So much later the Speaker hears of writes that the kernel took at once; only its send hold timers, of minutes, ask. */
 const TAKEN_MILLISECONDS = 100;
 
 export type ConnectionTableOptions = {
+  readonly clock: Clock;
   readonly sockets: BgpSockets;
   readonly feed: (input: SpeakerInput) => void;
   readonly transmit: (connection: ConnectionId, maxBytes: number) => readonly Uint8Array[];
@@ -136,12 +136,11 @@ export class ConnectionTable {
   }
 
   /**
-   * Ready connections write what there is for them, as long as their sockets take bytes and the turn has time. One that
-   * wants more goes to the end of the line.
+   * Ready connections write what there is for them, as long as their sockets take bytes and until `end`, but at least one
+   * does. One that wants more goes to the end of the line.
    */
-  transmit(): void {
-    const end = performance.now() + TRANSMIT_MILLISECONDS;
-    const isLate = () => performance.now() >= end;
+  transmit(end: number): void {
+    const isLate = () => this.#options.clock.now() >= end;
     do this.#pullOnce(isLate);
     while (this.#lone.flush() && !isLate());
   }

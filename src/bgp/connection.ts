@@ -5,12 +5,14 @@ import { openFdOf, sendNow } from "../kernel/native/send-now.ts";
 
 /** A socket with more than this unwritten gets no more until it has taken some. */
 const WRITE_HIGH_WATERMARK = 256 * 1024;
-/** What is asked of the speaker at a time; smaller slices cost a system call each. */
+/** What is gathered for one write while there is time; smaller slices cost a system call each. */
 const WRITE_SLICE = 64 * 1024;
 /** Most that one connection writes in one turn, so that a fast peer does not keep the others waiting. */
 const WRITE_PER_TURN = 256 * 1024;
 /** A peer with more than this received and not yet processed is not read. */
 const READ_HIGH_WATERMARK = 256 * 1024;
+/** Less than this is seldom followed by more: it is written without asking. */
+const FULL_MESSAGE = 4096;
 /** One buffer of at most this length is tried without the stream. */
 const DIRECT_OCTETS = 16 * 1024;
 /** A closing connection may take this long to deliver its last words. */
@@ -100,7 +102,7 @@ export class Connection {
     let written = 0;
     while (this.#socket.writableLength < WRITE_HIGH_WATERMARK) {
       if (written >= WRITE_PER_TURN || (written > 0 && isLate())) return true;
-      const buffers = transmit(WRITE_SLICE);
+      const buffers = gather(transmit, isLate);
       const [only] = buffers;
       if (only === undefined) return false;
       if (buffers.length > 1 || only.length > DIRECT_OCTETS || this.isWriting) {
@@ -190,6 +192,30 @@ export class Connection {
     this.#closed = true;
     this.#handlers.ended(this, reason);
   }
+}
+
+/** The Speaker gives what one small piece of work yields; time is looked at between them. */
+function gather(
+  transmit: (maxBytes: number) => readonly Uint8Array[],
+  isLate: () => boolean,
+): readonly Uint8Array[] {
+  const first = transmit(WRITE_SLICE);
+  let octets = octetsOf(first);
+  if (octets < FULL_MESSAGE) return first;
+  const gathered = [...first];
+  while (octets < WRITE_SLICE && !isLate()) {
+    const next = transmit(WRITE_SLICE - octets);
+    if (next.length === 0) break;
+    gathered.push(...next);
+    octets += octetsOf(next);
+  }
+  return gathered;
+}
+
+function octetsOf(buffers: readonly Uint8Array[]): number {
+  let octets = 0;
+  for (const { length } of buffers) octets += length;
+  return octets;
 }
 
 const UNKNOWN_ADDRESS = parseIpAddress("0.0.0.0") as IpAddress;

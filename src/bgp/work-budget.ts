@@ -1,12 +1,12 @@
-/** What a slice of long work should take: far below the shortest keepalive interval, far above the cost of starting it. */
-const SLICE_TARGET_MILLISECONDS = 1;
+/** What a slice of long work should take: a part of a turn's share, far above the cost of starting it. */
+const SLICE_TARGET_MILLISECONDS = 0.5;
 /** A slice that takes longer is counted and logged: something does not slice its work. */
 export const LONG_SLICE_MILLISECONDS = 10;
 
-const FIRST_BUDGET = 512;
+const FIRST_BUDGET = 256;
 const SMALLEST_BUDGET = 64;
 /** Some units cost far less than others: a budget that was learned from those must not be a long slice of these. */
-const GREATEST_BUDGET = 4096;
+const GREATEST_BUDGET = 1024;
 
 /**
  * How many prefixes a slice of long work may touch. The speaker counts units, because it knows no clock; the driver

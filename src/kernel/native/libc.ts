@@ -77,6 +77,7 @@ type Libc = {
     fd: number,
     offset: number,
   ) => SharedMemory;
+  readonly clockGettime: (clock: number, time: BigInt64Array) => number;
   readonly errno: () => number;
 };
 
@@ -133,6 +134,7 @@ function load(): Libc {
       const pointer = map(null, length, protection, flags, fd, offset);
       return { memory: koffi.view(pointer, length), address: Number(koffi.address(pointer)) };
     },
+    clockGettime: library.func("int clock_gettime(int, void*)"),
     errno: () => koffi.errno(),
   };
 }

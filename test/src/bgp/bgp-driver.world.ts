@@ -7,14 +7,14 @@ import type {
   SpeakerInput,
 } from "../../../protocol/speaker/speaker-io.ts";
 import { IPV4_UNICAST } from "../../../protocol/types/family.ts";
-import type { Instant } from "../../../protocol/types/instant.ts";
+import { Instant } from "../../../protocol/types/instant.ts";
 import { IpAddress } from "../../../protocol/types/ip-address.ts";
 import {
   BgpDriver,
   type BgpDriverOutputs,
   type DrivenSpeaker,
 } from "../../../src/bgp/bgp-driver.ts";
-import { processClock } from "../../../src/bgp/clock.ts";
+import { type Clock, processClock } from "../../../src/bgp/clock.ts";
 import { nativeBgpSockets } from "../../../src/bgp/native-bgp-sockets.ts";
 
 import { PORT, peerConfig, speakerConfig, type Teardown, until } from "./driver-support.ts";
@@ -58,6 +58,8 @@ class ScriptedSpeaker implements DrivenSpeaker {
   }
 }
 
+const NO_ROUTES = { family: IPV4_UNICAST, count: 0 } as unknown as BestRouteBatch;
+
 const SILENT: BgpDriverOutputs = {
   event: () => {},
   bestRoutes: () => {},
@@ -75,10 +77,11 @@ function driverOf(
   speaker: DrivenSpeaker,
   outputs: Partial<BgpDriverOutputs> = {},
   work?: PretendedWork,
+  clock: Clock = processClock,
 ): BgpDriver {
   const driver = new BgpDriver({
     speaker,
-    clock: processClock,
+    clock,
     sockets: nativeBgpSockets(),
     outputs: { ...SILENT, ...outputs },
     ...(work !== undefined && { stopwatch: () => work.milliseconds }),
@@ -106,7 +109,7 @@ t.test("actions are performed before the next input, and inputs keep their order
 });
 
 t.test(
-  "long work comes in slices, tuned towards 1 ms, and other inputs come between",
+  "long work comes in slices, tuned towards half a millisecond, and other inputs come between",
   async (t) => {
     let rest = 400;
     const work: PretendedWork = { milliseconds: 0 };
@@ -115,23 +118,88 @@ t.test(
       if (input.type === "workResumed") {
         budgets.push(input.budget);
         rest--;
-        // Half a microsecond for each prefix of the budget.
-        work.milliseconds += input.budget / 2000;
+        // A microsecond for each prefix of the budget.
+        work.milliseconds += input.budget / 1000;
         if (budgets.length === 20)
           driver.feed({ type: "interfaceDown", interface: "eth0", addresses: [] });
       }
       return rest > 0 ? [{ type: "workPending" }] : [];
     });
-    const driver: BgpDriver = driverOf(t, speaker, {}, work);
+    const clock = { now: () => Instant(work.milliseconds) };
+    const driver: BgpDriver = driverOf(t, speaker, {}, work, clock);
     driver.feed({ type: "originated", routes: [], complete: true });
     await until("the end", () => rest === 0);
     const slicesBefore = speaker.types().indexOf("interfaceDown");
     t.ok(slicesBefore > 0 && slicesBefore < 30, "it did not wait for the end of the work");
     const late = budgets.slice(50);
     const mean = late.reduce((sum, budget) => sum + budget, 0) / late.length;
-    t.ok(mean > 1000 && mean < 4000, `1 ms is 2000 prefixes here; the mean was ${mean}`);
+    t.ok(mean > 250 && mean < 1000, `0.5 ms is 500 prefixes here; the mean was ${mean}`);
   },
 );
+
+/** Milliseconds that each piece of work pretends to take. */
+const PIECE = 0.9;
+const SENDERS = ["127.0.0.52", "127.0.0.53", "127.0.0.54"];
+const EACH_SENDS = 400_000;
+
+t.test("no part of a turn goes on when its share, or the turn's time, is over", async (t) => {
+  // The clock stands still between pieces, so a turn takes just what its pieces pretend to.
+  const work: PretendedWork = { milliseconds: 0 };
+  const pieces = { bytesReceived: 0, workResumed: 0, transmit: 0, read: 0 };
+  const connections: number[] = [];
+  let received = 0;
+  const ready = () =>
+    connections.map((connection) => ({ type: "transmitReady", connection }) as const);
+  const speaker = new ScriptedSpeaker(
+    (input) => {
+      if (input.type === "connectionOpened") connections.push(input.connection);
+      if (input.type !== "bytesReceived" && input.type !== "workResumed") return [];
+      pieces[input.type]++;
+      work.milliseconds += PIECE;
+      received += input.type === "bytesReceived" ? input.bytes.length : 0;
+      const busy = received < SENDERS.length * EACH_SENDS;
+      const news = { type: "bestRoutesChanged", family: IPV4_UNICAST } as const;
+      return [...(busy ? [{ type: "workPending" } as const] : []), news, ...ready()];
+    },
+    () => {
+      pieces.transmit++;
+      work.milliseconds += PIECE;
+      return pieces.transmit % 5 === 0 ? [] : [new Uint8Array(8000)];
+    },
+  );
+  speaker.bestRoutes = () => ({
+    read: () => {
+      pieces.read++;
+      work.milliseconds += PIECE;
+      return pieces.read % 3 === 0 ? undefined : NO_ROUTES;
+    },
+    restart: () => {},
+  });
+  const driver = driverOf(t, speaker, {}, work, { now: () => Instant(work.milliseconds) });
+  await driver.configure(
+    speakerConfig(
+      "127.0.0.51",
+      SENDERS.map((sender) => peerConfig(sender, "127.0.0.51")),
+    ),
+    { port: PORT, addresses: [IpAddress("127.0.0.51")] },
+  );
+  for (const localAddress of SENDERS) {
+    const sender = connect({ port: PORT, host: "127.0.0.51", localAddress });
+    sender.on("error", () => {});
+    sender.resume();
+    sender.write(new Uint8Array(EACH_SENDS));
+    t.teardown(() => sender.destroy());
+  }
+  await until("all is heard", () => received === SENDERS.length * EACH_SENDS);
+  for (const [piece, count] of Object.entries(pieces)) t.ok(count > 10, `${piece}: ${count}`);
+  const most = new Map(
+    driver.statistics().tasks.map(({ task, maxMilliseconds }) => [task, maxMilliseconds]),
+  );
+  t.ok(received / pieces.bytesReceived <= 4096, "octets come in small pieces");
+  t.ok((most.get("turn") ?? 99) < 5, `the longest turn: ${most.get("turn")}`);
+  t.ok((most.get("transmit") ?? 99) < 1.5 + PIECE + 0.01, `writing: ${most.get("transmit")}`);
+  t.ok((most.get("turn") ?? 0) > 3, "turns were full");
+});
 
 t.test("a slice over 10 ms is counted and named", async (t) => {
   const events: SpeakerEvent[] = [];
@@ -233,7 +301,7 @@ t.test("a peer that sends faster than it is heard is not read beyond the waterma
     if (input.type === "connectionOpened") opened = input.connection;
     if (input.type === "bytesReceived") {
       received += input.bytes.length;
-      const end = performance.now() + 2;
+      const end = performance.now() + 0.2;
       while (performance.now() < end);
     }
     return [];
@@ -253,7 +321,7 @@ t.test("a peer that sends faster than it is heard is not read beyond the waterma
     longest = Math.max(longest, driver.statistics().inboxLength);
     return received === TOTAL;
   });
-  t.ok(longest * 65_536 < TOTAL / 8, `at most ${longest} chunks waited`);
+  t.ok(longest * 4096 < TOTAL / 8, `at most ${longest} pieces waited`);
   await until("its end is told", () => speaker.types().includes("connectionClosed"));
   t.equal(opened % 2, 0, "incoming connections have even numbers");
 });

@@ -1,10 +1,47 @@
 import t from "tap";
+import type { UpdateGroups } from "../../../../protocol/speaker/export/update-groups.ts";
 import { Community } from "../../../../protocol/types/community.ts";
 import { IPV6_UNICAST } from "../../../../protocol/types/family.ts";
 import { Instant } from "../../../../protocol/types/instant.ts";
 import { IpAddress } from "../../../../protocol/types/ip-address.ts";
 import { bench, CLIENT, EBGP, EBGP_LEARNED, NON_CLIENT, NOW, PREFIX, SET } from "./export-bench.ts";
 import { Receiver } from "./receiver.ts";
+
+/** All that peer 9 is to hear now. */
+function pullAll(groups: UpdateGroups, now: Instant): Uint8Array[] {
+  const buffers: Uint8Array[] = [];
+  while (groups.hasOutput(9, now)) buffers.push(...groups.pull(9, 1 << 20, now));
+  return buffers;
+}
+
+t.test("a pull looks at a bounded number of prefixes, fewer where sets must be worked out", (t) => {
+  const { world, groups, key } = bench();
+  const receiver = new Receiver(CLIENT.wireContext);
+  const announceAll = (setOf: (i: number) => number) => {
+    for (let i = 0; i < 5000; i++) {
+      const set = world.intern({ ...SET, med: setOf(i), localPref: 100 });
+      world.family.announce(3, Uint32Array.of(((20 << 24) | (i << 8)) >>> 0), 24, 0, set, set);
+    }
+    world.settle(10_000);
+  };
+  const mostPulled = (): number => {
+    let most = 0;
+    while (groups.hasOutput(9, NOW)) {
+      const before = receiver.routes.size + receiver.changed;
+      receiver.receive(groups.pull(9, 1 << 20, NOW));
+      most = Math.max(most, receiver.routes.size + receiver.changed - before);
+    }
+    return most;
+  };
+  groups.join(key, CLIENT);
+  announceAll(() => 1);
+  t.ok(mostPulled() <= 2048, "prefixes of one set");
+  t.equal(receiver.routes.size, 5000);
+  announceAll((i) => 10 + i);
+  const most = mostPulled();
+  t.ok(most > 0 && most <= 2048 / 12, `prefixes with a set each: ${most}`);
+  t.end();
+});
 
 t.test("what no message can hold is withdrawn, not sent (RFC 8654 §5)", (t) => {
   const { world, groups, key } = bench();
@@ -13,12 +50,12 @@ t.test("what no message can hold is withdrawn, not sent (RFC 8654 §5)", (t) => 
   groups.join(key, EBGP_LEARNED);
   world.announce(3, PREFIX, SET);
   world.settle();
-  receiver.receive(groups.pull(9, 1 << 20, NOW));
+  receiver.receive(pullAll(groups, NOW));
   t.equal(receiver.routes.size, 1);
   world.announce(3, PREFIX, huge);
   world.announce(3, "10.2.0.0/16", SET);
   world.settle();
-  receiver.receive(groups.pull(9, 1 << 20, NOW));
+  receiver.receive(pullAll(groups, NOW));
   t.same(
     [...receiver.routes.values()].map((route) => route.prefix),
     ["10.2.0.0/16"],
@@ -34,18 +71,18 @@ t.test(
     const receiver = new Receiver(EBGP.wireContext);
     world.announce(0, PREFIX, { ...SET, nextHop: undefined });
     groups.join(key, EBGP);
-    receiver.receive(groups.pull(9, 1 << 20, NOW));
+    receiver.receive(pullAll(groups, NOW));
     t.same(receiver.events, [], "the route is not decided yet");
     world.settle();
     t.ok(groups.hasOutput(9, NOW));
-    receiver.receive(groups.pull(9, 1 << 20, NOW));
+    receiver.receive(pullAll(groups, NOW));
     t.equal(receiver.routes.size, 1);
     t.same(receiver.events, ["endOfRib"]);
     t.ok(groups.endOfRibSent(key));
     t.notOk(groups.hasOutput(9, NOW));
     world.announce(0, "10.2.0.0/16", { ...SET, nextHop: undefined });
     world.settle();
-    receiver.receive(groups.pull(9, 1 << 20, NOW));
+    receiver.receive(pullAll(groups, NOW));
     t.same(receiver.events, ["endOfRib"]);
     t.end();
   },
@@ -72,10 +109,10 @@ t.test(
         world.announce(0, `10.${i}.0.0/16`, { ...SET, nextHop: undefined });
       world.settle();
       groups.join(key, { ...EBGP, enhancedRefresh });
-      receiver.receive(groups.pull(9, 1 << 20, NOW));
+      receiver.receive(pullAll(groups, NOW));
       groups.refresh(key);
       t.ok(groups.hasOutput(9, NOW));
-      receiver.receive(groups.pull(9, 1 << 20, NOW));
+      receiver.receive(pullAll(groups, NOW));
       t.equal(receiver.repeated, 20);
       const marks = enhancedRefresh ? ["refresh 1", "refresh 2"] : [];
       t.same(receiver.events, ["endOfRib", ...marks]);
@@ -91,13 +128,13 @@ t.test(
     const { world, groups, key } = bench();
     const receiver = new Receiver(EBGP.wireContext);
     groups.join(key, { ...EBGP, advertisementIntervalSeconds: 5 });
-    receiver.receive(groups.pull(9, 1 << 20, NOW));
+    receiver.receive(pullAll(groups, NOW));
     const announce = (med: number) => {
       world.announce(0, PREFIX, { ...SET, asPath: [], nextHop: undefined, med });
       world.settle();
     };
     announce(1);
-    receiver.receive(groups.pull(9, 1 << 20, NOW));
+    receiver.receive(pullAll(groups, NOW));
     t.equal(receiver.routes.get(`${PREFIX} 0`)?.set.med, 1, "a lone change leaves at once");
     announce(2);
     announce(3);
@@ -105,7 +142,7 @@ t.test(
     t.equal(groups.nextDeadline(), 5000);
     t.ok(groups.hasOutput(9, Instant(5000)));
     const updates = receiver.updates;
-    receiver.receive(groups.pull(9, 1 << 20, Instant(5000)));
+    receiver.receive(pullAll(groups, Instant(5000)));
     t.equal(receiver.routes.get(`${PREFIX} 0`)?.set.med, 3);
     t.equal(receiver.updates, updates + 1);
     t.equal(groups.nextDeadline(), undefined);
@@ -160,11 +197,11 @@ t.test(
     world.announce(3, PREFIX, { ...SET, localPref: 100 });
     world.settle();
     groups.join(key, NON_CLIENT);
-    receiver.receive(groups.pull(9, 1 << 20, NOW));
+    receiver.receive(pullAll(groups, NOW));
     t.equal(receiver.routes.size, 0, "from one non-client to another");
     world.setPeer(3, { client: true });
     t.ok(groups.hasOutput(9, NOW));
-    receiver.receive(groups.pull(9, 1 << 20, NOW));
+    receiver.receive(pullAll(groups, NOW));
     t.equal(receiver.routes.size, 1);
     t.end();
   },

@@ -13,6 +13,8 @@ export class Receiver {
   readonly events: string[] = [];
   updates = 0;
   repeated = 0;
+  /** Announcements of what was there with another set. */
+  changed = 0;
   readonly #unrefreshed = new Set<string>();
   readonly #context: WireContext;
   readonly #cursor = new UpdateCursor();
@@ -61,7 +63,9 @@ export class Receiver {
       const set = decodeAttributeSet(cursor.attributeSet(cursor.family));
       const key = this.#key();
       this.#unrefreshed.delete(key);
-      if (JSON.stringify(this.routes.get(key)?.set) === JSON.stringify(set)) this.repeated++;
+      const before = this.routes.get(key)?.set;
+      if (JSON.stringify(before) === JSON.stringify(set)) this.repeated++;
+      else if (before !== undefined) this.changed++;
       this.routes.set(key, { prefix: this.#prefix(), set });
     }
   }
