@@ -9,6 +9,7 @@
  * id that `intern` returned is good until the next `collect`, and everyone who keeps it longer retains it. Octets move in
  * `collect` too, ids never do: while #moved is defined, the octets of all rows below it stand on pages that stay.
  */
+import { objectArray } from "../types/object-array.ts";
 import { FACT, readFacts } from "./attribute-set-facts.ts";
 import { HashIndex, home } from "./hash-index.ts";
 import type { NextHopTable } from "./next-hop-table.ts";
@@ -40,11 +41,11 @@ export class AttributeSetTable {
   readonly #nextHops: NextHopTable;
   readonly #index = new HashIndex();
   readonly #slab = new OctetSlab();
-  readonly #pages: Int32Array[] = [];
+  readonly #pages = objectArray<Int32Array>();
   readonly #rows = new RowAllocator([{ pages: this.#pages, stride: STRIDE }], 1 << SET_BITS);
   readonly #listeners = new Set<AttributeSetListener>();
   readonly #unheld: number[] = [];
-  readonly #discarded: Discarded[] = [];
+  readonly #discarded = objectArray<Discarded>();
   /** Rows of #discarded that were not looked at. */
   #waiting = 0;
   /** The next row whose octets may have to move; undefined when none have. */

@@ -1,4 +1,5 @@
 import type { IpAddress } from "../types/ip-address.ts";
+import { objectArray } from "../types/object-array.ts";
 import type { AttributeSetTable } from "./attribute-set-table.ts";
 import { type BestRouteBatch, LEAST_TOLD_LOCAL_PREF, type NextHopSet } from "./best-route-batch.ts";
 import { CHANGE_BEST, CHANGE_MULTIPATH, type ChangeCursor, NO_CHANGE } from "./change-log.ts";
@@ -27,8 +28,8 @@ export class LocRibReader implements BestRouteReader {
   readonly #nextHops: NextHopTable;
   readonly #cursor: ChangeCursor;
   readonly #numbers = new Map<string, number>();
-  #singles: SingleNextHop[] = [];
-  #newSets: NextHopSet[] = [];
+  #singles = objectArray<SingleNextHop>();
+  #newSets = objectArray<NextHopSet>();
   #generation = 1;
   /** Next prefix id of the walk; undefined when the walk is over. */
   #walk: number | undefined = 1;
@@ -63,8 +64,8 @@ export class LocRibReader implements BestRouteReader {
     this.#generation++;
     this.#walk = 1;
     this.#numbers.clear();
-    this.#singles = [];
-    this.#newSets = [];
+    this.#singles = objectArray();
+    this.#newSets = objectArray();
     this.#cursor.skipToHead();
   }
 
@@ -150,7 +151,7 @@ export class LocRibReader implements BestRouteReader {
 
   #finish(batch: BatchColumns, complete: boolean): BestRouteBatch {
     const newNextHopSets = this.#newSets;
-    this.#newSets = [];
+    this.#newSets = objectArray();
     return {
       family: this.#locRib.family,
       generation: this.#generation,

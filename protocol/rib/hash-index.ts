@@ -9,12 +9,14 @@
  * slot is empty (removal shifts later entries back, there are no tombstones).
  */
 
+import { objectArray } from "../types/object-array.ts";
+
 const SHARDS = 256;
 const FIRST_SLOTS = 8;
 
 /** Rows by the hash of their key. */
 export class HashIndex {
-  readonly #shards: Int32Array[] = [];
+  readonly #shards = objectArray<Int32Array>();
   readonly #counts = new Int32Array(SHARDS);
 
   constructor() {

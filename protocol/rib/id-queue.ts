@@ -4,11 +4,12 @@
  * Ids, first in, first out, on pages of a typed array. A whole table goes through at once when a peer leaves: an array of
  * JavaScript would be copied at every growth, and what it left behind would wait for the garbage collector.
  */
+import { objectArray } from "../types/object-array.ts";
 import { PAGE_BITS, PAGE_MASK, PAGE_ROWS } from "./page.ts";
 
 export class IdQueue {
   /** Pages in the order of their entries; those before the head are gone. */
-  readonly #pages: Int32Array[] = [];
+  readonly #pages = objectArray<Int32Array>();
   /** A page that was read to its end, for the next one that is needed. */
   #spare: Int32Array | undefined;
   #head = 0;

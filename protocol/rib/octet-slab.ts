@@ -9,6 +9,8 @@
  * are in use; while strings move, those on pages of before stand there until they are moved or freed.
  */
 
+import { objectArray } from "../types/object-array.ts";
+
 const PAGE_BITS = 18;
 const PAGE_OCTETS = 1 << PAGE_BITS;
 const OFFSET_MASK = PAGE_OCTETS - 1;
@@ -22,11 +24,11 @@ const NONE = -1;
 
 export class OctetSlab {
   /** NO_PAGE where one was given up. */
-  readonly #pages: Uint8Array[] = [];
+  readonly #pages = objectArray<Uint8Array>();
   readonly #vacant: number[] = [];
   /** By page: octets in use, and whether its strings are to move. */
   readonly #used: number[] = [];
-  readonly #leaving: boolean[] = [];
+  readonly #leaving = objectArray<boolean>();
   #present = 0;
   #totalUsed = 0;
   #filling = NONE;

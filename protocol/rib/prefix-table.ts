@@ -7,6 +7,7 @@
  * Invariants: equal prefixes have one id; host bits are zero (the codec cleared them); a free id has no USED flag; an id is
  * freed only by FamilyRib's graveyard, after every cursor and sent-table has let go.
  */
+import { objectArray } from "../types/object-array.ts";
 import { HashIndex, home } from "./hash-index.ts";
 import { PAGE_BITS, PAGE_MASK } from "./page.ts";
 import { RowAllocator } from "./row-allocator.ts";
@@ -33,8 +34,8 @@ const LOW_STRIDE = 3;
 export class PrefixTable {
   readonly #words: 1 | 4;
   readonly #index = new HashIndex();
-  readonly #pages: Int32Array[] = [];
-  readonly #lowPages: Int32Array[] = [];
+  readonly #pages = objectArray<Int32Array>();
+  readonly #lowPages = objectArray<Int32Array>();
   readonly #rows: RowAllocator;
 
   constructor(words: 1 | 4) {

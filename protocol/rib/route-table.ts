@@ -7,6 +7,7 @@
  * Invariants: (prefix, peer, path id) is unique; a free row has prefix 0; a withdrawn row has verdict 0 and stays linked
  * until the decision process has seen it, so nobody ever follows a link into a reused row.
  */
+import { objectArray } from "../types/object-array.ts";
 import { PAGE_BITS, PAGE_MASK } from "./page.ts";
 import { RowAllocator } from "./row-allocator.ts";
 
@@ -25,7 +26,7 @@ export const ROUTE_CHANGED = 1 << 24;
 export const ROUTE_MULTIPATH = 1 << 25;
 
 export class RouteTable {
-  readonly #pages: Int32Array[] = [];
+  readonly #pages = objectArray<Int32Array>();
   readonly #rows = new RowAllocator([{ pages: this.#pages, stride: STRIDE }]);
 
   /** Looks along a chain of routes for that of a peer and path id; 0 when there is none. */

@@ -1,3 +1,4 @@
+import { objectArray } from "../types/object-array.ts";
 import { FrameReader } from "./frame-reader.ts";
 import type { ConnectionId, TransportAddress } from "./speaker-io.ts";
 
@@ -7,7 +8,7 @@ export class Connection {
   readonly direction: "incoming" | "outgoing";
   readonly frames = new FrameReader();
   /** Messages that go before any UPDATE: OPEN, KEEPALIVE, ROUTE-REFRESH, NOTIFICATION. */
-  #queue: Uint8Array[] = [];
+  #queue = objectArray<Uint8Array>();
   #ends: { readonly local: TransportAddress; readonly remote: TransportAddress } | undefined;
   /** The driver was told that there are octets, and has not yet found the end of them. */
   #announced = false;
@@ -39,7 +40,7 @@ export class Connection {
 
   takeQueued(): Uint8Array[] {
     const queue = this.#queue;
-    if (queue.length > 0) this.#queue = [];
+    if (queue.length > 0) this.#queue = objectArray();
     return queue.length > 0 ? queue : [];
   }
 

@@ -5,6 +5,7 @@ import {
   type TimerName,
 } from "../session/session-state.ts";
 import { addSeconds, type Instant } from "../types/instant.ts";
+import { objectArray } from "../types/object-array.ts";
 import type { OpenMessage } from "../wire/message.ts";
 import type { Connection } from "./connection.ts";
 
@@ -18,7 +19,7 @@ const GRACE_SECONDS = 0.5;
 class HeldOpen {
   readonly open: OpenMessage;
   readonly until: Instant;
-  readonly #chunks: Uint8Array[] = [];
+  readonly #chunks = objectArray<Uint8Array>();
 
   constructor(open: OpenMessage, until: Instant) {
     this.open = open;

@@ -1,6 +1,7 @@
 import { Rib } from "../rib/rib.ts";
 import type { Family } from "../types/family.ts";
 import type { Instant } from "../types/instant.ts";
+import { objectArray } from "../types/object-array.ts";
 import { ConnectionTable } from "./connection-table.ts";
 import { UpdateGroups } from "./export/update-groups.ts";
 import { ImportScope } from "./import-scope.ts";
@@ -49,7 +50,7 @@ export class SpeakerContext {
   /** Present when this start is a graceful restart. */
   selection: SelectionDeferral | undefined;
 
-  #actions: SpeakerAction[] = [];
+  #actions = objectArray<SpeakerAction>();
   #nextOutgoing = 1;
 
   constructor(config: SpeakerConfig, { random, limits }: SpeakerOptions, now: Instant) {
@@ -73,7 +74,7 @@ export class SpeakerContext {
 
   takeActions(): readonly SpeakerAction[] {
     const actions = this.#actions;
-    this.#actions = [];
+    this.#actions = objectArray();
     return actions;
   }
 

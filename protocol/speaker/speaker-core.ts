@@ -86,7 +86,7 @@ export class SpeakerCore {
   }
 
   status(): SpeakerSnapshot {
-    const { config, rib, selection } = this.context;
+    const { config, rib, selection, groups } = this.context;
     return {
       asn: config.asn,
       routerId: config.routerId,
@@ -104,6 +104,7 @@ export class SpeakerCore {
         routes: rib.family(family).routeCount(),
         converged: !selection?.isDeferred(family),
       })),
+      memory: { ...rib.memory(), sent: groups.byteLength() },
     };
   }
 

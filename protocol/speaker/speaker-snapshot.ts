@@ -1,3 +1,4 @@
+import type { RibMemory } from "../rib/rib-memory.ts";
 import type { Family } from "../types/family.ts";
 import type { IpAddress } from "../types/ip-address.ts";
 import type { Prefix } from "../types/prefix.ts";
@@ -114,7 +115,12 @@ export type SpeakerSnapshot = {
   readonly originated: number;
   readonly peers: { readonly total: number; readonly established: number };
   readonly families: readonly SpeakerFamilySnapshot[];
+  /** Octets of routes by what they hold; absent before the first configuration. */
+  readonly memory?: SpeakerMemory;
 };
+
+/** The RIB's tables, and what update groups keep of what they have sent. */
+export type SpeakerMemory = RibMemory & { readonly sent: number };
 
 export type SpeakerFamilySnapshot = {
   readonly family: Family;

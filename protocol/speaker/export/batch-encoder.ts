@@ -5,8 +5,10 @@
  * (or several, where a buffer was full). A buffer is filled to its end before the next one is made, so a lone change costs
  * no buffer of its own; what was written is never written again, because sockets may still be reading it.
  */
+
 import type { LocRib } from "../../rib/loc-rib.ts";
 import type { ReflectedSets } from "../../rib/reflected-sets.ts";
+import { objectArray } from "../../types/object-array.ts";
 import { UpdateWriter } from "../../wire/update-writer.ts";
 import type { WireContext } from "../../wire/wire-context.ts";
 import type { Audience } from "./audience.ts";
@@ -47,7 +49,7 @@ export class BatchEncoder {
   #previous = new Int32Array(0);
   #count = 0;
   #from = 0;
-  #runs: Run[] = [];
+  #runs = objectArray<Run>();
 
   constructor(
     tables: { readonly locRib: LocRib; readonly sets: ReflectedSets; readonly sent: SentTable },
@@ -64,7 +66,7 @@ export class BatchEncoder {
     this.#reserve(batch.size());
     this.#count = 0;
     this.#from = 0;
-    this.#runs = [];
+    this.#runs = objectArray();
     this.#open();
     for (const changes of batch.audiences()) {
       this.#writeWithdrawn(batch, changes.withdrawnHead, changes.audience);

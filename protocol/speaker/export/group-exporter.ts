@@ -4,6 +4,7 @@
  * From (accepted set, source peer) to the set that the members of a group are sent. The result is worked out once a set
  * and kept until that set is freed; a policy that looks at prefixes or interfaces has one such cache a rule.
  */
+
 import { CanonicalEditor } from "../../policy/canonical-editor.ts";
 import { NO_RULE, PolicyEvaluator, type RouteSource } from "../../policy/evaluate.ts";
 import { SET_HAS_LOCAL_PREF } from "../../rib/attribute-set-facts.ts";
@@ -12,6 +13,7 @@ import type { LocRib } from "../../rib/loc-rib.ts";
 import { PAGE_BITS, PAGE_MASK, PAGE_ROWS } from "../../rib/page.ts";
 import type { SourceClass } from "../../rib/peer-table.ts";
 import type { Rib } from "../../rib/rib.ts";
+import { objectArray } from "../../types/object-array.ts";
 import { UpdateWriter } from "../../wire/update-writer.ts";
 import type { ExportProfile } from "./export-profile.ts";
 import { ExportTransform, refusal } from "./export-rules.ts";
@@ -61,6 +63,11 @@ export class GroupExporter implements AttributeSetListener {
     this.#rib.attributeSets.unlisten(this);
     this.#policy.close();
     this.forget();
+  }
+
+  /** Octets of what was worked out. */
+  byteLength(): number {
+    return this.#caches.reduce((sum, cache) => sum + cache.byteLength(), 0);
   }
 
   /** Whether routes are told otherwise when they come to lead over another interface. */
@@ -181,7 +188,7 @@ function routeSource(source: SourceClass): RouteSource {
 
 /** Two words a set: result and source peer. The sources of one set seldom differ: it carries its next hop. */
 class SetCache {
-  readonly #pages: (Int32Array | undefined)[] = [];
+  readonly #pages = objectArray<Int32Array | undefined>();
 
   get(set: number, source: number): number {
     const page = this.#pages[set >>> PAGE_BITS];
@@ -210,6 +217,10 @@ class SetCache {
     const before = page[at] as number;
     page[at] = UNKNOWN;
     return before;
+  }
+
+  byteLength(): number {
+    return this.#pages.reduce((sum, page) => sum + (page?.byteLength ?? 0), 0);
   }
 
   /** The pages, emptied of what was not retained: a result that is the set itself, or that reflected. */

@@ -1,3 +1,4 @@
+import { objectArray } from "../../types/object-array.ts";
 import { includes } from "./audience.ts";
 import type { BatchRecord, Run } from "./batch-encoder.ts";
 import { CatchUp } from "./catch-up.ts";
@@ -16,7 +17,7 @@ type StreamedRun = {
  * keeps the number of the next one.
  */
 export class GroupStream {
-  #runs: StreamedRun[] = [];
+  #runs = objectArray<StreamedRun>();
   #first = 0;
   #octets = 0;
 

@@ -4,6 +4,7 @@
  * Changes on their way to the wire, gathered so that prefixes with one attribute set share messages: by audience, then
  * withdrawals, then sets. Entries are chained through arrays that are used again for every batch.
  */
+import { objectArray } from "../../types/object-array.ts";
 import type { Audience } from "./audience.ts";
 
 /** What a batch holds for one audience. */
@@ -43,7 +44,7 @@ export class AudienceChanges {
 const FIRST_ENTRIES = 64;
 
 export class OutgoingBatch {
-  readonly #audiences: AudienceChanges[] = [];
+  readonly #audiences = objectArray<AudienceChanges>();
   readonly #byAudience = new Map<Audience, AudienceChanges>();
   #rows = new Int32Array(FIRST_ENTRIES);
   /** From which peer the row was sent before the change; NOBODY when it was not. */

@@ -32,6 +32,10 @@ export class PathRows {
     return this.#heads.copies + this.#rows.copies;
   }
 
+  byteLength(): number {
+    return this.#heads.byteLength() + this.#rows.byteLength();
+  }
+
   clear(): void {
     this.#heads.clear();
     this.#rows.clear();

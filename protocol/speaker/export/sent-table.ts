@@ -9,7 +9,7 @@
  * a prefix with a row that is advertised (or a chained row that somebody may still name) is held, so its id is not used again.
  */
 import type { AttributeSetTable } from "../../rib/attribute-set-table.ts";
-import { PAGE_MASK } from "../../rib/page.ts";
+import { PAGE_BITS, PAGE_MASK } from "../../rib/page.ts";
 import { PathRows } from "./path-rows.ts";
 import { SharedPages } from "./shared-pages.ts";
 
@@ -24,6 +24,8 @@ export class SentTable {
   readonly #sets: AttributeSetTable;
   readonly #rows: SharedPages;
   readonly #counts: number[];
+  /** Advertised rows, by page. */
+  readonly #onPage: number[];
   #total: number;
   /** Present with ADD-PATH only. */
   readonly #paths: PathRows | undefined;
@@ -38,6 +40,7 @@ export class SentTable {
       this.#rows = other.#rows.share();
       this.#paths = other.#paths && new PathRows(other.#paths);
       this.#counts = other.#counts.slice();
+      this.#onPage = other.#onPage.slice();
       this.#total = other.#total;
       return;
     }
@@ -47,6 +50,7 @@ export class SentTable {
     });
     this.#paths = options.addPath ? new PathRows() : undefined;
     this.#counts = [];
+    this.#onPage = [];
     this.#total = 0;
   }
 
@@ -59,6 +63,7 @@ export class SentTable {
   clear(): void {
     this.#rows.clear();
     this.#counts.length = 0;
+    this.#onPage.length = 0;
     this.#total = 0;
     this.#paths?.clear();
   }
@@ -102,6 +107,12 @@ export class SentTable {
     }
     page[at + SET] = set;
     page[at + SOURCE] = source;
+    if (before === 0 ? set !== 0 : set === 0) this.#countOnPage(row, set === 0 ? -1 : 1);
+  }
+
+  /** Octets of the table; of pages that another table shares, this one's share. */
+  byteLength(): number {
+    return this.#rows.byteLength() + (this.#paths?.byteLength() ?? 0);
   }
 
   prefix(row: number): number {
@@ -149,6 +160,15 @@ export class SentTable {
   /** Advertised paths, without those from this source. */
   countWithout(source: number): number {
     return this.#total - (this.#counts[source] ?? 0);
+  }
+
+  /** A page of rows that are not advertised is given up; the first one stays, for tables of a few routes that come and go. */
+  #countOnPage(row: number, difference: 1 | -1): void {
+    const number = row >>> PAGE_BITS;
+    while (this.#onPage.length <= number) this.#onPage.push(0);
+    const count = (this.#onPage[number] as number) + difference;
+    this.#onPage[number] = count;
+    if (count === 0 && number > 0) this.#rows.drop(row);
   }
 
   #count(source: number, difference: 1 | -1): void {

@@ -7,7 +7,9 @@
  *
  * Invariant: a page with more than one owner is never written to.
  */
+
 import { PAGE_BITS, PAGE_MASK, PAGE_ROWS } from "../../rib/page.ts";
+import { objectArray } from "../../types/object-array.ts";
 
 /** How many tables a page belongs to. */
 type Owners = { count: number };
@@ -21,9 +23,9 @@ export type PageContent = {
 export class SharedPages {
   readonly #stride: number;
   readonly #content: PageContent | undefined;
-  readonly #pages: (Int32Array | undefined)[] = [];
+  readonly #pages = objectArray<Int32Array | undefined>();
   /** Undefined for a page that was never shared. */
-  readonly #owners: (Owners | undefined)[] = [];
+  readonly #owners = objectArray<Owners | undefined>();
   #copies = 0;
 
   constructor(stride: number, content?: PageContent) {
@@ -75,6 +77,21 @@ export class SharedPages {
     if (page === undefined) return this.#add(number);
     const owners = this.#owners[number];
     return owners === undefined || owners.count === 1 ? page : this.#copy(number, page, owners);
+  }
+
+  /** Gives up the page of a row, which was written to and holds nothing any more. */
+  drop(row: number): void {
+    this.#pages[row >>> PAGE_BITS] = undefined;
+    this.#owners[row >>> PAGE_BITS] = undefined;
+  }
+
+  /** Octets of the pages; of a shared one its share. */
+  byteLength(): number {
+    let octets = 0;
+    for (const [number, page] of this.#pages.entries()) {
+      if (page !== undefined) octets += page.byteLength / (this.#owners[number]?.count ?? 1);
+    }
+    return octets;
   }
 
   /** Pages copied so far: each costs as much as some hundred rows. */

@@ -167,6 +167,11 @@ export class UpdateGroup implements PrefixHolder {
     return false;
   }
 
+  /** Octets of what was sent, and of how that was worked out. */
+  byteLength(): number {
+    return this.#sent.byteLength() + this.#exporter.byteLength();
+  }
+
   /** What was sent, for snapshots. */
   sentTable(): SentTable {
     return this.#sent;

@@ -192,6 +192,13 @@ export class UpdateGroups {
     };
   }
 
+  /** Octets of what all groups keep of what they have sent. */
+  byteLength(): number {
+    let octets = 0;
+    for (const group of this.#groups.values()) octets += group.byteLength();
+    return octets;
+  }
+
   #find(member: MemberKey): Membership | undefined {
     return this.#memberships.get(member.peerIndex)?.get(member.family);
   }
