@@ -3,6 +3,7 @@ import { afiOf, formatFamily } from "../../protocol/types/family.ts";
 import type { KernelReport, PeerFamilyReport, PeerReport, StatusReport } from "./api-types.ts";
 import type { IpamAuditReport } from "./ipam-audit-report.ts";
 import { ipamFamilies } from "./ipam-metrics.ts";
+import { memoryFamilies } from "./memory-metrics.ts";
 import { formatOpenMetrics, type Labels, type MetricFamily, type Sample } from "./openmetrics.ts";
 import { rulesFamilies } from "./rules-metrics.ts";
 import type { RulesReport } from "./rules-report.ts";
@@ -39,6 +40,7 @@ export function metricsText(input: MetricsInput): string {
     ...trafficFamilies(input.peers),
     ...prefixFamilies(input.peers),
     ...ribFamilies(input.speaker),
+    ...memoryFamilies(input.speaker.memory),
     ...fibFamilies(input.status.kernel),
     ...rulesFamilies(input.rules),
     ...ipamFamilies(input.ipam),

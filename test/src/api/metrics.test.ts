@@ -13,6 +13,15 @@ const SPEAKER: SpeakerSnapshot = {
   originated: 2,
   peers: { total: 2, established: 1 },
   families: [{ family: IPV4_UNICAST, prefixes: 2, routes: 3, converged: true }],
+  memory: {
+    prefixes: 65_536,
+    prefixIndex: 16_384,
+    routes: 98_304,
+    changeLog: 16_384,
+    attributeSets: 212_992,
+    attributes: 262_144,
+    sent: 32_768,
+  },
 };
 
 function exposition(): string {
@@ -69,6 +78,7 @@ t.test("names that dashboards hold on to", (t) => {
     'tortie_bgp_peer_state{peer="10.0.0.254",tortie_bgp_peer_state="idle"} 0',
     'tortie_bgp_prefixes_received{peer="10.0.0.2",afi="ipv4",safi="unicast"} 3',
     'tortie_bgp_rib_paths{afi="ipv4",safi="unicast"} 3',
+    'tortie_bgp_rib_bytes{part="attribute_sets"} 212992',
     'tortie_bgp_session_transitions_total{peer="a",to="idle"} 2',
     "tortie_fib_pending_routes 1",
     'tortie_datastore_up{endpoint="/etc/tortie/cluster"} 1',
