@@ -9,7 +9,14 @@ import { openSocketPair } from "../kernel/native/socket-pair.ts";
 import { BgpDriver } from "./bgp-driver.ts";
 import type { BgpSockets } from "./bgp-sockets.ts";
 import { processClock } from "./clock.ts";
-import { announcement, encode, greeting, rehearsalConfig, SELF } from "./rehearsal-script.ts";
+import {
+  announcement,
+  encode,
+  greeting,
+  rehearsalConfig,
+  resolvedNextHops,
+  SELF,
+} from "./rehearsal-script.ts";
 
 const CLIENTS = 11;
 const LONE_CHANGES = 400;
@@ -38,10 +45,7 @@ export class DriverRehearsal {
         bestRoutes: () => {},
         acceptsBestRoutes: () => true,
         trackNextHops: (addresses) => {
-          const nextHops = addresses.map((nextHop) => {
-            return { nextHop, reachable: true, metric: 0, onLink: true };
-          });
-          this.#driver.feed({ type: "nextHopChanged", nextHops });
+          this.#driver.feed({ type: "nextHopChanged", nextHops: resolvedNextHops(addresses) });
         },
         familyConverged: () => {},
         failed: (error) => {

@@ -1,6 +1,7 @@
 import { ACCEPT_ALL } from "../../protocol/policy/policy.ts";
 import { DEFAULT_DECISION } from "../../protocol/rib/decision-config.ts";
 import type { PeerConfig, SpeakerConfig } from "../../protocol/speaker/speaker-config.ts";
+import type { NextHopState } from "../../protocol/speaker/speaker-io.ts";
 import { Asn } from "../../protocol/types/asn.ts";
 import { Community } from "../../protocol/types/community.ts";
 import { IPV4_UNICAST, IPV6_UNICAST } from "../../protocol/types/family.ts";
@@ -15,6 +16,9 @@ import { DEFAULT_WIRE_CONTEXT } from "../../protocol/wire/wire-context.ts";
 /** UPDATEs of one feed of the rehearsal: more prefixes than a page of a table holds, so that growth is compiled too. */
 export const UPDATES = 1_100;
 const PREFIXES_PER_UPDATE = 5;
+/** Every fourth UPDATE is a long one, as those of a host or of a table that is told anew are. */
+const LONG_EVERY = 4;
+const PREFIXES_OF_LONG = 50;
 /** Every fifth UPDATE is of IPv6. */
 const IPV6_EVERY = 5;
 const UPDATES_PER_NEXT_HOP = 13;
@@ -78,6 +82,15 @@ export function addressOf(host: number): IpAddress {
   return IpAddress(`198.51.100.${host}`);
 }
 
+/** What resolves them, as it comes from the worker that knows the kernel: a clone, with the one interface that all are reached over. */
+export function resolvedNextHops(addresses: readonly IpAddress[]): readonly NextHopState[] {
+  return structuredClone(
+    addresses.map((nextHop) => {
+      return { nextHop, reachable: true, metric: 0, onLink: true, interface: "rehearsal" };
+    }),
+  );
+}
+
 /** The UPDATEs of one feed, by number; those of two variants differ in each attribute set. */
 export function announcement(variant: number): (number: number) => UpdateMessage {
   return (i) => {
@@ -139,8 +152,9 @@ function isIpv6(update: number): boolean {
 
 /** Scattered over their range, as workloads' addresses are; half of IPv4 has its top bit set, which V8 counts as another kind of number. */
 function prefixesOf(update: number): Prefix[] {
-  return Array.from({ length: PREFIXES_PER_UPDATE }, (_, i) => {
-    const n = Math.imul(update * PREFIXES_PER_UPDATE + i, 0x9e37_79b1) >>> 0;
+  const length = update % LONG_EVERY === 0 ? PREFIXES_OF_LONG : PREFIXES_PER_UPDATE;
+  return Array.from({ length }, (_, i) => {
+    const n = Math.imul(update * PREFIXES_OF_LONG + i, 0x9e37_79b1) >>> 0;
     const third = (n >>> 8) & 255;
     if (isIpv6(update)) return Prefix(`2001:db8:${(n >>> 16).toString(16)}::/48`);
     return i % 2 === 0

@@ -22,15 +22,14 @@ import {
   encode,
   greeting,
   rehearsalConfig,
+  resolvedNextHops,
   SELF,
   UPDATES,
   withdrawal,
 } from "./rehearsal-script.ts";
 
-/** Sessions, feeds and withdrawals so often: by then little is left to compile. */
-const ACTS = 2;
-/** How often an act announces all prefixes, each time with other attributes. */
-const FEEDS_PER_ACT = 3;
+/** How often all prefixes are announced, each time with other attributes. */
+const FEEDS = 3;
 /** UPDATEs in one input: what interpreted code reads in a few milliseconds. */
 const CHUNK_UPDATES = 20;
 const LONE_CHANGES = 60;
@@ -70,25 +69,23 @@ export class Rehearsal {
     const withdrawals = yield* chunks(withdrawal);
     this.#feed({ type: "configure", config: rehearsalConfig([...SENDERS, ...RECEIVERS]) });
     this.#feed({ type: "originated", routes: [], complete: true });
-    for (let act = 0; act < ACTS; act++) {
-      const senders = SENDERS.map((host) => this.#open(host));
-      const receivers = RECEIVERS.map((host) => this.#open(host));
-      yield undefined;
-      for (let feed = 0; feed < FEEDS_PER_ACT; feed++) {
-        // The second sender's routes lose to the first one's, until those are withdrawn.
-        const sender = senders[feed === 1 ? 1 : 0] as ConnectionId;
-        yield* this.#deliver(sender, feeds[feed % 2] as readonly Uint8Array[]);
-      }
-      const lone = Array.from({ length: LONE_CHANGES }, (_, i) => encode(announcement(2)(i)));
-      yield* this.#deliver(senders[0] as ConnectionId, lone);
-      yield* this.#deliver(senders[0] as ConnectionId, withdrawals);
-      for (const connection of [...senders, ...receivers]) {
-        this.#feed({ type: "connectionClosed", connection, reason: "the act is over" });
-        yield undefined;
-      }
-      this.#clock += 60_000;
-      this.#feed({ type: "deadlineReached" });
+    const senders = SENDERS.map((host) => this.#open(host));
+    const receivers = RECEIVERS.map((host) => this.#open(host));
+    yield undefined;
+    for (let feed = 0; feed < FEEDS; feed++) {
+      // The second sender's routes lose to the first one's, until those are withdrawn.
+      const sender = senders[feed === 1 ? 1 : 0] as ConnectionId;
+      yield* this.#deliver(sender, feeds[feed % 2] as readonly Uint8Array[]);
     }
+    const lone = Array.from({ length: LONE_CHANGES }, (_, i) => encode(announcement(2)(i)));
+    yield* this.#deliver(senders[0] as ConnectionId, lone);
+    yield* this.#deliver(senders[0] as ConnectionId, withdrawals);
+    for (const connection of [...senders, ...receivers]) {
+      this.#feed({ type: "connectionClosed", connection, reason: "the play is over" });
+      yield undefined;
+    }
+    this.#clock += 60_000;
+    this.#feed({ type: "deadlineReached" });
   }
 
   *#deliver(connection: ConnectionId, chunks: readonly Uint8Array[]): Generator<undefined> {
@@ -159,10 +156,7 @@ export class Rehearsal {
   }
 
   #resolve(addresses: readonly IpAddress[]): void {
-    const nextHops = addresses.map((nextHop) => {
-      return { nextHop, reachable: true, metric: 0, onLink: true };
-    });
-    this.#inputs.push({ type: "nextHopChanged", nextHops });
+    this.#inputs.push({ type: "nextHopChanged", nextHops: resolvedNextHops(addresses) });
   }
 }
 

@@ -19,7 +19,7 @@ import { Tunnels } from "./tunnels.ts";
 const ACTS = 3;
 const BATCHES_PER_ACT = 10;
 const BATCH_ROUTES = 500;
-const NEXT_HOPS = 40;
+const NEXT_HOPS = 200;
 const LONE_CHANGES = 100;
 const SLICE_ROUTES = 200;
 const INTERFACE = 1;
@@ -64,6 +64,8 @@ export class RouteRehearsal {
         for (let number = 0; number < BATCHES_PER_ACT; number++) {
           yield* this.#give(this.#batch(family, number, BATCH_ROUTES));
         }
+        // A peer tells again what it told before.
+        yield* this.#give(this.#batch(family, 0, BATCH_ROUTES));
         for (let number = 0; number < LONE_CHANGES; number++) {
           yield* this.#give(this.#batch(family, number, 1));
         }
@@ -91,6 +93,7 @@ export class RouteRehearsal {
   }
 
   *#apply(): Generator<undefined> {
+    this.#driver.status({ pendingLimit: PENDING_SAMPLE });
     do yield undefined;
     while (this.#driver.apply({ maxRoutes: SLICE_ROUTES }).remaining > 0);
     this.#resolver.uplinks();

@@ -4,7 +4,7 @@
  */
 
 /** Room for so many rows is kept while none waits. */
-const KEPT_ROWS = 1 << 14;
+const KEPT_ROWS = 1 << 8;
 
 /** A queue of row numbers. */
 export class RowQueue {
