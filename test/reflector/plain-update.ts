@@ -23,6 +23,7 @@ const [EXTENDED_LENGTH, MP_REACH, MP_UNREACH] = [0x10, 14, 15];
 
 /** Texts of attributes that were seen before, by their octets: a full table repeats them for each receiver. */
 const texts = new Map<string, AttributesText>();
+const MOST_TEXTS = 30_000;
 
 /** Reads the body of an UPDATE (without its header). */
 export function readUpdate(body: Buffer, addPath: boolean, listener: UpdateListener): void {
@@ -60,6 +61,7 @@ function knownText(attributes: Buffer): AttributesText {
   const known = texts.get(octets);
   if (known !== undefined) return known;
   const text = textOf(attributes);
+  if (texts.size >= MOST_TEXTS) texts.clear();
   texts.set(octets, text);
   return text;
 }

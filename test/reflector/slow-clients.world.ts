@@ -1,4 +1,4 @@
 import t from "tap";
 import { runSlowClients } from "./slow-clients.ts";
 
-t.test("clients that stop to read", (t) => runSlowClients(t, 8));
+t.test("clients that stop to read", (t) => runSlowClients(t, 12));
