@@ -85,6 +85,7 @@ export class DriverRehearsal {
   }
 
   #begin(): void {
+    dropPair();
     this.#endsAt = performance.now() + LONGEST_MILLISECONDS;
     const hosts = Array.from({ length: CLIENTS }, (_, i) => i + 2);
     const config = rehearsalConfig(hosts, { passive: false });
@@ -111,6 +112,19 @@ export class DriverRehearsal {
       applyToAccepted: () => false,
       changeKey: () => {},
     };
+  }
+}
+
+/**
+ * The first socket of a process that is dropped changes what Node's sockets inherit from, and V8 throws away all that was compiled
+ * for them: that must come before the play, not at its end.
+ */
+function dropPair(): void {
+  for (const fd of openSocketPair()) {
+    const socket = pairedSocket(fd, SELF);
+    socket.on("error", () => {});
+    socket.on("data", () => {});
+    socket.resetAndDestroy();
   }
 }
 
