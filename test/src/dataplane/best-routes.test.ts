@@ -318,3 +318,41 @@ t.test(
     t.ok(reached.restarts > 100 && reached.installed > 1000, JSON.stringify(reached));
   },
 );
+
+t.test("sets of a table that is being listed anew stay while its routes stand for them", (t) => {
+  const { driver, resolver, feed } = fixture();
+  for (const i of [1, 2, 3]) resolver.set(`192.0.2.${i}`, [`10.0.0.${i}`]);
+  feed(batch([[1, 1]], { sets: [set(1, "192.0.2.1")] }));
+  feed(batch([[2, 1]], { generation: 2, complete: false, sets: [set(1, "192.0.2.2")] }));
+  feed(batch([[3, 1]], { generation: 3, complete: false, sets: [set(1, "192.0.2.3")] }));
+  // Another family's table is whole: what nobody uses is forgotten now.
+  feed(batch([], { family: IPV6_UNICAST }));
+  t.same(
+    [...driver.installed(IPV4_UNICAST).values()].map((target) => /10[.0-9]*/.exec(target)?.[0]),
+    ["10.0.0.1", "10.0.0.2", "10.0.0.3"],
+  );
+  feed(batch([], { generation: 3 }));
+  t.equal(driver.targets.size, 1, "the table is whole, and only its own set is left");
+  t.end();
+});
+
+t.test("next hops in another order are the same set", (t) => {
+  const { driver, resolver, feed } = fixture();
+  for (const i of [1, 2]) resolver.set(`192.0.2.${i}`, [`10.0.0.${i}`]);
+  const sets = [set(1, "192.0.2.1", "192.0.2.2"), set(2, "192.0.2.2", "192.0.2.1")];
+  feed(batch([[1, 1]], { sets: sets.slice(0, 1) }));
+  feed(batch([[2, 2]], { sets: sets.slice(1) }));
+  t.equal(driver.targets.size, 1);
+  t.end();
+});
+
+t.test("a sweep that waited for the table is done once", (t) => {
+  const { driver, bestRoutes, feed } = fixture();
+  feed(batch([], { complete: false }));
+  bestRoutes.sweep(IPV4_UNICAST);
+  feed(batch([]));
+  t.same(driver.swept, [IPV4_UNICAST]);
+  feed(batch([], { generation: 2 }));
+  t.same(driver.swept, [IPV4_UNICAST], "what is listed anew is nothing that was left behind");
+  t.end();
+});

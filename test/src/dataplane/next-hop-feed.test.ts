@@ -190,6 +190,16 @@ t.test(
   },
 );
 
+t.test("routes go with an address, and silently: only a dump can say which", (t) => {
+  const { feed, tell } = fixture();
+  feed.loadRoutes({ dump: () => {} } as unknown as NetlinkSocket);
+  tell(address(2, "10.0.0.2"));
+  t.notOk(feed.routesAreDoubtful, "a new address brings routes that are told");
+  tell(address(2, "10.0.0.2"), "deleted");
+  t.ok(feed.routesAreDoubtful);
+  t.end();
+});
+
 t.test("what is dear is done again only when its share of the time allows", (t) => {
   mock.timers.enable({ apis: ["setTimeout"] });
   t.teardown(() => mock.timers.reset());

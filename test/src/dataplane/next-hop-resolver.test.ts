@@ -305,3 +305,13 @@ for (const size of [4, 16] as const) {
     },
   );
 }
+
+t.test("what replaces a route leaves those of other metrics", (t) => {
+  const resolver = resolverWith([
+    via("192.0.2.0/24", [["10.0.0.1", 2]], 10),
+    via("192.0.2.0/24", [["10.0.0.2", 2]], 20),
+  ]);
+  resolver.removeKey({ table: "main", prefix: Prefix("192.0.2.0/24"), metric: 10 });
+  t.same(gatewaysOf(resolver, "192.0.2.1"), ["10.0.0.2%2"]);
+  t.end();
+});

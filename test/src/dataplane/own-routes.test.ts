@@ -3,6 +3,7 @@ import { IpAddress } from "../../../protocol/types/ip-address.ts";
 import { Prefix } from "../../../protocol/types/prefix.ts";
 import { NextHopResolver } from "../../../src/dataplane/next-hop-resolver.ts";
 import { ownResolvingRoutes, ownRoutes } from "../../../src/dataplane/own-routes.ts";
+import { ReadyWorkloads } from "../../../src/dataplane/ready-workloads.ts";
 import type { LocalDataplane } from "../../../src/dataplane/route-worker-messages.ts";
 import { formatRouteTarget } from "../../../src/kernel/route-target.ts";
 
@@ -68,3 +69,30 @@ t.test(
     t.match(of("198.51.100.8"), { reachable: false, reason: "no route" });
   },
 );
+
+t.test("a workload is ready when the kernel has the route to each of its addresses", (t) => {
+  const ready = new ReadyWorkloads();
+  const names = new Map([
+    [1, "cali1"],
+    [2, "cali2"],
+  ]);
+  const route = (address: string, interfaceIndex: number) => ({
+    prefix: Prefix(address),
+    interfaceIndex,
+  });
+  const routes = [route("10.0.0.1/32", 1), route("fd00::1/128", 1), route("10.0.0.2/32", 2)];
+  const installed = new Set<string>(["10.0.0.1/32", "10.0.0.2/32"]);
+  const kernel = {
+    isInstalled: (prefix: Prefix) => installed.has(prefix),
+    nameOf: (index: number) => names.get(index),
+  };
+  t.same(ready.update([], kernel), { ready: [], lost: [] }, "the first word is said even if empty");
+  t.same(ready.update(routes, kernel), { ready: ["cali2"], lost: [] }, "one of two is not enough");
+  t.equal(ready.update(routes, kernel), undefined, "no news");
+  installed.add("fd00::1/128");
+  t.same(ready.update(routes, kernel), { ready: ["cali1"], lost: [] });
+  names.delete(2);
+  t.same(ready.update(routes, kernel), { ready: [], lost: ["cali2"] }, "its interface is gone");
+  t.same(ready.update([], kernel), { ready: [], lost: ["cali1"] });
+  t.end();
+});
