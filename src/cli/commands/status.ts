@@ -62,6 +62,7 @@ function statusText(
     ["Sessions", `${sessions.established}/${sessions.total} up`],
     ["Routes", `${report.originated} originated  ${report.workloads} local workloads`],
     ["Kernel", kernelText(report.kernel)],
+    ["Long turns", longTurnsText(report.loop)],
     ...(wide ? wideLines(report) : []),
   ]);
   return pairs + problemsText(report.problems);
@@ -71,6 +72,18 @@ function kernelText(kernel: StatusReport["kernel"]): string | undefined {
   if (kernel === undefined) return undefined;
   const { state, installed, desired, pendingCount } = kernel;
   return `${installed}/${desired} installed  ${pendingCount} pending  (${state})`;
+}
+
+/** Turns of the BGP driver that kept the event loop longer than they should; undefined when there are none. */
+function longTurnsText({ tasks }: StatusReport["loop"]): string | undefined {
+  const turns = tasks.find(({ task }) => task === "turn");
+  if (turns === undefined || turns.overLimit === 0) return undefined;
+  const [longest] = tasks
+    .filter((task) => task !== turns)
+    .toSorted((a, b) => b.maxMilliseconds - a.maxMilliseconds);
+  const part = longest && `  (of its parts: ${longest.task} ${tenths(longest.maxMilliseconds)} ms)`;
+  const { overLimit, count, maxMilliseconds } = turns;
+  return `${overLimit} of ${count} over 5 ms, the longest ${tenths(maxMilliseconds)} ms${part ?? ""}`;
 }
 
 function wideLines({ loop, kernel }: StatusReport): [string, string | undefined][] {
