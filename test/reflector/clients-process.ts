@@ -40,19 +40,11 @@ async function answerTo(request: ClientsRequest): Promise<unknown> {
     case "resume":
       for (const index of request.clients) clientOf(index).resume();
       return undefined;
-    case "close":
-      for (const index of request.clients) {
-        clientOf(index).close();
-        clients.delete(index);
-      }
-      return undefined;
     case "forgetGaps":
       for (const client of clients.values()) client.forgetGaps();
       return undefined;
     case "report":
       return [...clients.values()].map((client) => client.report());
-    case "table":
-      return [...clientOf(request.client).table];
     case "latest":
       return request.clients.every((index) => hasLatest(clientOf(index), request.table));
     case "differences": {

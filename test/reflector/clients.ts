@@ -4,7 +4,7 @@ import type { Lab } from "../../src/lab/lab.ts";
 import { waitUntil } from "../../src/lab/wait-until.ts";
 import type { TableSpec } from "./client-tables.ts";
 import type { ClientPlan, ClientReport, RouteBatch } from "./plain-client.ts";
-import type { AttributesText, PlainFamily, RouteKey } from "./plain-update.ts";
+import type { PlainFamily } from "./plain-update.ts";
 
 /** What can be asked of the process that plays clients. */
 export type ClientsRequest =
@@ -20,9 +20,8 @@ export type ClientsRequest =
       readonly clients: readonly number[];
       readonly family: PlainFamily;
     }
-  | { readonly type: "pause" | "resume" | "close"; readonly clients: readonly number[] }
+  | { readonly type: "pause" | "resume"; readonly clients: readonly number[] }
   | { readonly type: "forgetGaps" | "report" }
-  | { readonly type: "table"; readonly client: number }
   | {
       /** Whether these have this version of the routes, whatever else the attributes say. */
       readonly type: "latest";
@@ -68,12 +67,6 @@ export class Clients {
 
   async reports(): Promise<readonly ClientReport[]> {
     return (await this.ask({ type: "report" })) as readonly ClientReport[];
-  }
-
-  /** The Adj-RIB-In of one. */
-  async table(client: number): Promise<ReadonlyMap<RouteKey, AttributesText>> {
-    const entries = await this.ask({ type: "table", client });
-    return new Map(entries as readonly (readonly [RouteKey, AttributesText])[]);
   }
 
   async ask(request: ClientsRequest): Promise<unknown> {

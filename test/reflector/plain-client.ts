@@ -126,11 +126,6 @@ export class PlainClient {
     this.#socket.resume();
   }
 
-  close(): void {
-    this.#lose("closed by us");
-    this.#socket.destroy();
-  }
-
   forgetGaps(): void {
     this.#longestSilence = 0;
     this.#longestKeepaliveGap = 0;

@@ -1,5 +1,4 @@
 import { readFileSync } from "node:fs";
-import { ApiClient } from "../../src/api/client.ts";
 import { Lab } from "../../src/lab/lab.ts";
 import { type LabResource, writeResources } from "../../src/lab/resources.ts";
 import { Tortied } from "../../src/lab/tortied.ts";
@@ -135,14 +134,6 @@ export class ReflectorLab {
     const at = names.split(" ").indexOf(name);
     if (at < 0) throw new Error(`the kernel has no counter ${name}`);
     return Number(values.split(" ")[at]);
-  }
-
-  /** A value of the daemon's metrics; all samples of a name together. */
-  async metric(name: string): Promise<number> {
-    const text = await new ApiClient(this.tortied.socket).metrics();
-    const samples = [...text.matchAll(new RegExp(`^${name}(?:\\{[^}]*\\})? (\\S+)`, "gm"))];
-    if (samples.length === 0) throw new Error(`there is no metric ${name}`);
-    return samples.reduce((sum, [, value]) => sum + Number(value), 0);
   }
 
   async close(): Promise<void> {
