@@ -156,7 +156,7 @@ export class KernelLink {
   }
 
   trackNextHops(nextHops: readonly IpAddress[]): void {
-    this.#client.post({ type: "trackNextHops", nextHops });
+    this.#client.trackNextHops(nextHops);
   }
 
   sweep(family: Family): void {

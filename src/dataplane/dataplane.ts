@@ -73,7 +73,7 @@ export class Dataplane {
 
   /** What came before the first `local`: without it neither precedence nor metric is known. */
   readonly #early: ToRouteWorker[] = [];
-  #tracked: ReadonlySet<IpAddress> = new Set();
+  readonly #tracked = new Set<IpAddress>();
   readonly #dirty = new Set<Aspect>();
   #tunnelsPending: readonly PendingChange[] = [];
   #work: NodeJS.Immediate | undefined;
@@ -143,7 +143,7 @@ export class Dataplane {
         this.#lookAgainAt("tunnels");
         break;
       case "trackNextHops":
-        this.#track(message.nextHops);
+        this.#track(message.added, message.removed);
         break;
       case "sweep":
         this.#sweep(message.family);
@@ -196,9 +196,9 @@ export class Dataplane {
   }
 
   /** Next hops that are new get their first answer now, whatever it is. */
-  #track(nextHops: readonly IpAddress[]): void {
-    const added = nextHops.filter((nextHop) => !this.#tracked.has(nextHop));
-    this.#tracked = new Set(nextHops);
+  #track(added: readonly IpAddress[], removed: readonly IpAddress[]): void {
+    for (const nextHop of added) this.#tracked.add(nextHop);
+    for (const nextHop of removed) this.#tracked.delete(nextHop);
     // What came before counts: a static route of ours resolves its peer from the first answer on.
     if (this.#dirty.delete("local")) this.#applyLocal();
     if (this.#dirty.delete("resolution")) this.#refreshNextHops();
@@ -272,10 +272,15 @@ export class Dataplane {
   }
 
   #refreshNextHops(): void {
-    const used = this.#bestRoutes.nextHops();
+    // What routes use is followed as well, so this is seldom asked for.
+    let used: ReadonlySet<IpAddress> | undefined;
+    const isUsed = (nextHop: IpAddress) => {
+      used ??= this.#bestRoutes.nextHops();
+      return used.has(nextHop);
+    };
     const changed = this.#resolver.refresh(
       (nextHop) =>
-        this.#tracked.has(nextHop) || used.has(nextHop) || this.#local.usesNextHop(nextHop),
+        this.#tracked.has(nextHop) || this.#local.usesNextHop(nextHop) || isUsed(nextHop),
     );
     if (changed.length === 0) return;
     this.#followUplinks();

@@ -1,6 +1,7 @@
 import { Worker } from "node:worker_threads";
 import type { BestRouteBatch } from "../../protocol/rib/best-route-batch.ts";
 import type { Family } from "../../protocol/types/family.ts";
+import type { IpAddress } from "../../protocol/types/ip-address.ts";
 import type {
   FromRouteWorker,
   LocalDataplane,
@@ -46,7 +47,7 @@ export class RouteWorkerClient {
   #restartMilliseconds = FIRST_RESTART_MILLISECONDS;
   #local: LocalDataplane | undefined;
   #tunnels: (ToRouteWorker & { readonly type: "tunnels" }) | undefined;
-  #trackNextHops: (ToRouteWorker & { readonly type: "trackNextHops" }) | undefined;
+  #tracked: ReadonlySet<IpAddress> = new Set();
   /** Families swept once; after a restart they are swept again as soon as a whole generation went over. */
   readonly #swept = new Set<Family>();
   readonly #sweepAgain = new Set<Family>();
@@ -63,13 +64,26 @@ export class RouteWorkerClient {
   }
 
   /** Posts desired state; a batch's arrays are transferred and must not be used afterwards. Posts to a dead worker are remembered or superseded, never queued. */
-  post(message: Exclude<ToRouteWorker, { readonly type: "start" | "stop" }>): void {
+  post(
+    message: Exclude<ToRouteWorker, { readonly type: "start" | "stop" | "trackNextHops" }>,
+  ): void {
     if (message.type === "local") this.#local = message.local;
     if (message.type === "tunnels") this.#tunnels = message;
-    if (message.type === "trackNextHops") this.#trackNextHops = message;
     if (message.type === "sweep") this.#swept.add(message.family);
     if (message.type !== "bestRoutes") this.#worker?.postMessage(message);
     else this.#postBatch(message.batch);
+  }
+
+  /** Sets all next hops to follow. The worker hears the difference: a feed brings dozens to the thousands that are there. */
+  trackNextHops(nextHops: readonly IpAddress[]): void {
+    const before = this.#tracked;
+    const now = new Set(nextHops);
+    this.#tracked = now;
+    this.#worker?.postMessage({
+      type: "trackNextHops",
+      added: nextHops.filter((nextHop) => !before.has(nextHop)),
+      removed: [...before].filter((nextHop) => !now.has(nextHop)),
+    } satisfies ToRouteWorker);
   }
 
   /** Ends the worker for good; resolves when it has said its last word. Routes stay unless `cleanup`. */
@@ -110,7 +124,7 @@ export class RouteWorkerClient {
       { type: "start", options: this.#options.worker },
       this.#tunnels,
       this.#local && { type: "local", local: this.#local },
-      this.#trackNextHops,
+      { type: "trackNextHops", added: [...this.#tracked], removed: [] },
     ];
     for (const message of repeated) if (message) this.#worker?.postMessage(message);
   }

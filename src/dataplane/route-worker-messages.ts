@@ -17,7 +17,11 @@ export type ToRouteWorker =
   | { readonly type: "local"; readonly local: LocalDataplane }
   /** Before the routes that go through them; `guard` says whose packets are filtered, so that their device may be made. */
   | { readonly type: "tunnels"; readonly tunnels: HostTunnels; readonly guard: TunnelGuard }
-  | { readonly type: "trackNextHops"; readonly nextHops: readonly IpAddress[] }
+  | {
+      readonly type: "trackNextHops";
+      readonly added: readonly IpAddress[];
+      readonly removed: readonly IpAddress[];
+    }
   /** Stale routes of the family, left by an earlier process and wanted by nobody, may go now. */
   | { readonly type: "sweep"; readonly family: Family }
   /** `cleanup` removes everything of ours and restores sysctls; otherwise routes stay. */

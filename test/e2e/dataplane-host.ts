@@ -86,7 +86,7 @@ export class DataplaneHost {
   }
 
   track(...nextHops: readonly string[]): void {
-    this.#client.post({ type: "trackNextHops", nextHops: nextHops.map(IpAddress) });
+    this.#client.trackNextHops(nextHops.map(IpAddress));
   }
 
   sweep(version: 4 | 6 = 4): void {
