@@ -7,8 +7,15 @@ import { readOn } from "./message-reader.ts";
 import type { Peer } from "./peer.ts";
 import type { PeerSession } from "./peer-session.ts";
 
-/** A live peer sends its OPEN and its KEEPALIVE at once; a connection on which they do not come is not worth waiting for. */
-const WAIT_SECONDS = 5;
+/** DelayOpenTime of a second connection while the first is confirmed or up. RFC 4271 §8.1.1. */
+export const OPEN_DELAY_SECONDS = 5;
+/** A live peer sends its OPEN at once; a connection on which it does not come is not worth waiting for. */
+const WAIT_FOR_OPEN_SECONDS = 2;
+/**
+ * Nor is one on which no KEEPALIVE answers ours. But the peer may wait itself, for the OPEN that we delay on this connection, and its
+ * wait must be over long before this one: at the same time each end would close the connection that the other has chosen.
+ */
+const WAIT_FOR_KEEPALIVE_SECONDS = 5;
 
 /**
  * The peer's OPEN has come. Whether the connection lives is decided before the session answers with a KEEPALIVE, because
@@ -32,7 +39,9 @@ export function receiveOpen(peer: Peer, session: PeerSession, open: OpenMessage)
     now: peer.now,
   });
   if (verdict === "waits") {
-    session.hold(open, addSeconds(peer.now, WAIT_SECONDS));
+    const seconds =
+      other.state.name === "OpenConfirm" ? WAIT_FOR_KEEPALIVE_SECONDS : WAIT_FOR_OPEN_SECONDS;
+    session.hold(open, addSeconds(peer.now, seconds));
     peer.deadlineMoved();
     return;
   }

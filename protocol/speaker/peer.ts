@@ -7,7 +7,7 @@ import type { RouterId } from "../types/router-id.ts";
 import type { NotificationMessage, OpenMessage } from "../wire/message.ts";
 import type { Connection } from "./connection.ts";
 import { earliest } from "./earliest.ts";
-import { decideHeld, receiveOpen } from "./open-arbiter.ts";
+import { decideHeld, OPEN_DELAY_SECONDS, receiveOpen } from "./open-arbiter.ts";
 import { effectsOfChange, type SpeakerEffect } from "./peer-change.ts";
 import { PeerHold } from "./peer-hold.ts";
 import { type LimitExceeded, PeerRoutes } from "./peer-routes.ts";
@@ -18,9 +18,6 @@ import { SessionPair } from "./session-pair.ts";
 import type { PeerConfig } from "./speaker-config.ts";
 import type { SpeakerContext } from "./speaker-context.ts";
 import type { ConnectionId, TransportAddress } from "./speaker-io.ts";
-
-/** DelayOpenTime of a second connection while the first is confirmed or up. RFC 4271 §8.1.1. */
-const OPEN_DELAY_SECONDS = 5;
 
 /**
  * One configured peer: its routes, the sessions that bring them, and what keeps it down. Each event of a session comes
