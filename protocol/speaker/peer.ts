@@ -325,7 +325,7 @@ export class Peer {
   }
 
   #limitsChanged(): void {
-    if (this.hold.isHeld) this.#release();
+    if (this.hold.isHeld && this.hold.standby === undefined) this.#release();
     const excess = this.isEstablished ? this.routes.checkLimits() : undefined;
     if (excess !== undefined) this.tooManyPrefixes(excess);
   }

@@ -48,6 +48,9 @@ t.test("while one session carries both families, the second is idle", (t) => {
   const stray = bench.incoming(IPV6);
   t.match(bench.actions.at(-1), { type: "close", connection: stray, mode: "abort" });
   t.match(bench.speaker.status().peers, { total: 1, established: 1 }, "nobody misses it");
+  const families = [{ family: IPV6_UNICAST, maxPrefixes: { limit: 10, warnPercent: 80 } }];
+  bench.configurePeer("h2-ipv6", { families });
+  t.notOk(dialled(bench), "another limit of its prefixes does not wake it");
   t.end();
 });
 
