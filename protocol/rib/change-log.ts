@@ -6,7 +6,8 @@
  * superseded before it was read costs one look, and memory is bounded by the ring whatever the readers do.
  *
  * Invariants: positions only grow; an entry at position p stands in slot p mod capacity; a cursor is lapped as soon as the
- * writer is more than a ring ahead of it. `oldestPinned` is the position up to which all readers have let go: the
+ * writer is more than a ring ahead of it, and that is the largest ring: a smaller one grows before it laps anyone, for a cursor
+ * that a larger ring overtakes would read empty slots. `oldestPinned` is the position up to which all readers have let go: the
  * graveyard of FamilyRib frees a prefix id only when it is past the last entry that names it.
  */
 
@@ -39,7 +40,7 @@ export class ChangeLog {
 
   append(prefix: number, bits: number): void {
     const head = this.#head;
-    if ((head & (this.#ring.length - 1)) === 0) this.#mayGrow();
+    if ((head & ((this.#ring.length >>> 1) - 1)) === 0) this.#mayGrow();
     this.#ring[head & (this.#ring.length - 1)] = (prefix << BITS) | bits;
     this.#head = head + 1;
   }
@@ -68,11 +69,15 @@ export class ChangeLog {
     this.#cursors.delete(cursor);
   }
 
-  /** A reader that is behind when the ring is about to wrap gets a larger one, until the limit. */
+  /**
+   * Asked twice a round: who has more than half a ring to read then could be lapped before the next time, and gets a larger
+   * one, until the limit. Who was lapped walks the table, whatever the ring.
+   */
   #mayGrow(): void {
     const before = this.#ring;
     if (before.length === this.#maxCapacity) return;
-    if (![...this.#cursors].some((cursor) => cursor.isBehind())) return;
+    const half = before.length >>> 1;
+    if (![...this.#cursors].some((cursor) => cursor.unread() > half && !cursor.isLapped())) return;
     const ring = new Int32Array(before.length * 2);
     for (let at = Math.max(0, this.#head - before.length); at < this.#head; at++) {
       ring[at & (ring.length - 1)] = before[at & (before.length - 1)] as number;

@@ -1,6 +1,12 @@
 import fc from "fast-check";
 import t from "tap";
-import { CHANGE_BEST, ChangeLog } from "../../../protocol/rib/change-log.ts";
+import {
+  CHANGE_BEST,
+  type ChangeCursor,
+  ChangeLog,
+  LAPPED,
+  NO_CHANGE,
+} from "../../../protocol/rib/change-log.ts";
 import { DEFAULT_DECISION } from "../../../protocol/rib/decision-config.ts";
 import { HashIndex } from "../../../protocol/rib/hash-index.ts";
 import { PAGE_BITS, PAGE_MASK, PAGE_ROWS } from "../../../protocol/rib/page.ts";
@@ -14,6 +20,7 @@ import {
   decodeAttributeSet,
   encodeAttributeSet,
 } from "../../../protocol/wire/attribute-set.ts";
+import { randomFrom } from "./world.ts";
 
 const SLAB_PAGE = 1 << 18;
 const NEXT_HOP = IpAddress("10.9.0.1");
@@ -139,6 +146,61 @@ t.test("a change log is small again when all have read it", (t) => {
   t.equal(reader.next(), 7);
   t.end();
 });
+
+const MOST_BEHIND = 1 << 14;
+
+/** A reader of a log whose entries are numbered; it finds out what it misses. */
+class NumberReader {
+  readonly #cursor: ChangeCursor;
+  #last = 0;
+  lapped = 0;
+
+  constructor(log: ChangeLog) {
+    this.#cursor = log.subscribe(CHANGE_BEST);
+  }
+
+  /** Reads up to `limit` entries of a log whose last one is `head`; what is wrong, as a sentence. */
+  read(limit: number, head: number): string | undefined {
+    for (let i = 0; i < limit; i++) {
+      const next = this.#cursor.next();
+      if (next === NO_CHANGE)
+        return this.#last === head ? undefined : `nothing after ${this.#last}`;
+      if (next === LAPPED) {
+        if (head - this.#last <= MOST_BEHIND) return `lapped ${head - this.#last} behind`;
+        this.lapped++;
+        this.#cursor.skipToHead();
+        this.#last = head;
+      } else if (next !== ++this.#last) return `${next} in place of ${this.#last}`;
+    }
+    return undefined;
+  }
+}
+
+t.test(
+  "whatever the size of a change log, a reader misses nothing or hears that it was lapped",
+  (t) => {
+    let lapped = 0;
+    let shrunk = 0;
+    for (let seed = 1; seed <= 40; seed++) {
+      const random = randomFrom(seed);
+      const log = new ChangeLog(MOST_BEHIND);
+      const readers = [1, 2, 3].map(() => new NumberReader(log));
+      for (let step = 0, head = 0; step < 60; step++) {
+        for (let i = Math.floor(random() * 9000); i > 0; i--) log.append(++head, CHANGE_BEST);
+        for (const reader of readers) {
+          const wrong = reader.read(random() < 0.2 ? head : Math.floor(random() * 8000), head);
+          if (wrong !== undefined) throw new Error(`seed ${seed}, step ${step}: ${wrong}`);
+        }
+        if (log.isOversized()) shrunk++;
+        log.shrink();
+      }
+      for (const reader of readers) lapped += reader.lapped;
+    }
+    t.ok(lapped > 10, `${lapped} times lapped`);
+    t.ok(shrunk > 10, `${shrunk} times made small`);
+    t.end();
+  },
+);
 
 /** Most of what comes goes again. */
 const MANY_LEAVE: ["come" | "go" | "collect", number][] = [

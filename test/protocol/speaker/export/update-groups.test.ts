@@ -320,6 +320,30 @@ t.test("policies change in the middle of slices, over many pages of what was sen
   t.end();
 });
 
+t.test(
+  "a table that goes reaches every peer, after a change log that was large has become small",
+  (t) => {
+    const count = 28_000;
+    const it = new ExportWorld(
+      { family: IPV4_UNICAST, addPath: false },
+      { maxLagOctets: 4 << 20, logCapacity: 1 << 18 },
+    );
+    const { family, rib } = it.world;
+    const set = it.world.intern({ nextHop: it.nextHops[0], origin: "igp", asPath: [] });
+    const words = (i: number) => Uint32Array.of(((10 << 24) | (i << 8)) >>> 0);
+    for (const peer of [3, 4]) it.join(peer);
+    for (let i = 0; i < count; i++) family.announce(5, words(i), 24, 0, set, set);
+    it.quiesce(1000);
+    while (rib.hasGarbage()) rib.work(1000);
+    for (const peer of [3, 4]) t.equal(it.receivers.get(peer)?.routes.size, count);
+    for (let i = 0; i < count; i++) family.withdraw(5, words(i), 24, 0);
+    // All is decided before anyone has room for what it means.
+    it.quiesce(1000);
+    for (const peer of [3, 4]) t.equal(it.receivers.get(peer)?.routes.size, 0);
+    t.end();
+  },
+);
+
 t.test("a refresh that a change of policy interrupts begins anew (RFC 7313 §4)", (t) => {
   const it = new ExportWorld(
     { family: IPV4_UNICAST, addPath: false },
