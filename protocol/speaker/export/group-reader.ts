@@ -13,10 +13,14 @@ export class GroupReader {
   readonly #cursor: ChangeCursor;
   /** The next prefix id of a walk over the table; undefined when none is under way. */
   #walk: number | undefined = 1;
+  /** The walk may meet prefixes that have died from this log position on. */
+  #walksFrom: number;
 
-  constructor(locRib: LocRib, options: { readonly allPaths: boolean }) {
+  /** `former` is the reader of the group whose table the new one takes over. */
+  constructor(locRib: LocRib, options: { readonly allPaths: boolean }, former?: GroupReader) {
     this.#locRib = locRib;
     this.#cursor = locRib.changeLog.subscribe(options.allPaths ? CHANGE_ANY : CHANGE_BEST);
+    this.#walksFrom = former?.position() ?? this.#cursor.position();
   }
 
   close(): void {
@@ -25,6 +29,7 @@ export class GroupReader {
 
   /** Begins a walk over the table, from where the log is now. */
   restart(): void {
+    this.#walksFrom = this.position();
     this.#walk = 1;
     this.#cursor.skipToHead();
   }
@@ -54,8 +59,9 @@ export class GroupReader {
     return this.#walk !== undefined || this.#cursor.isBehind();
   }
 
+  /** What the reader gives from now on has died, if at all, at this log position or later. */
   position(): number {
-    return this.#cursor.position();
+    return this.#walk === undefined ? this.#cursor.position() : this.#walksFrom;
   }
 
   /** Prefix ids named by log entries from this position on are kept; undefined lets go. */

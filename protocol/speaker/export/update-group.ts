@@ -82,7 +82,8 @@ export class UpdateGroup implements PrefixHolder {
     this.#sent = former ? former.#sent.share() : new SentTable(rib.attributeSets, { addPath });
     this.#filling = former ? former.#filling : true;
     this.#twin = former && { group: former, version: former.#version };
-    this.#reader = new GroupReader(locRib, { allPaths: addPath });
+    const formerReader = former ? former.#reader : undefined;
+    this.#reader = new GroupReader(locRib, { allPaths: addPath }, formerReader);
     this.#exporter = new GroupExporter(rib, locRib, profile);
     const tables = { locRib, sets: rib.reflectedSets, sent: this.#sent };
     this.#encoder = new BatchEncoder(tables, profile.wireContext);

@@ -10,6 +10,7 @@ import { Instant } from "../../../../protocol/types/instant.ts";
 import { IpAddress } from "../../../../protocol/types/ip-address.ts";
 import { Prefix } from "../../../../protocol/types/prefix.ts";
 import { RouterId } from "../../../../protocol/types/router-id.ts";
+import type { AttributeSet } from "../../../../protocol/wire/attribute-set.ts";
 import { DEFAULT_WIRE_CONTEXT } from "../../../../protocol/wire/wire-context.ts";
 import { BY_SET } from "../../../support/export-policies.ts";
 import { pick, type Random, randomFrom, randomSet, World } from "../../rib/world.ts";
@@ -343,6 +344,30 @@ t.test(
     t.end();
   },
 );
+
+t.test("what a walk over the table withdraws keeps its id until every member has read it", (t) => {
+  const it = new ExportWorld(
+    { family: IPV4_UNICAST, addPath: false },
+    { maxLagOctets: 100, logCapacity: 1 << 10 },
+  );
+  const set: AttributeSet = { nextHop: it.nextHops[0], origin: "igp", asPath: [] };
+  const names = (net: number) => Array.from({ length: 30 }, (_, i) => `10.${net}.${i}.0/24`);
+  for (const peer of [3, 4]) it.join(peer);
+  for (const prefix of names(1)) it.world.announce(5, prefix, set);
+  it.quiesce();
+  for (const prefix of names(1)) it.world.withdraw(5, prefix);
+  it.world.settle();
+  // Another router id makes the group walk; peer 4 does not read what comes of it.
+  it.world.setPeer(1, { type: "ebgp", routerId: 77 });
+  it.pull(3, 1 << 16);
+  for (let i = 0; i < 100 && it.world.rib.hasGarbage(); i++) it.world.rib.work(100);
+  for (const prefix of names(2)) it.world.announce(5, prefix, set);
+  it.world.settle();
+  it.pull(3, 1 << 16);
+  it.quiesce();
+  t.equal(it.difference(), undefined);
+  t.end();
+});
 
 t.test("a refresh that a change of policy interrupts begins anew (RFC 7313 §4)", (t) => {
   const it = new ExportWorld(
