@@ -59,10 +59,7 @@ t.test(
     ]);
     const other = "10.65.1.0/26 via 10.0.0.2 dev eth0 metric 1024";
     await host.hasRoutes([other]);
-    await waitUntil("the refusal is reported", () => host.status?.pendingCount === 1, {
-      deadlineSeconds: 60,
-      whenLate: () => JSON.stringify(host.status),
-    });
+    await host.reportsPending(1);
     t.match(host.status?.pending, [{ route: /10\.65\.0\.0\/26/, reason: /route of bird/ }]);
     t.match(await kernelRoute(lab, "10.65.0.0/26"), /^10.65.0.0\/26 via 10.0.0.3 .*proto bird/);
     await bird.stop();
@@ -85,7 +82,7 @@ t.test(
       whenLate: () => lab.logTails(50),
     });
     t.same(await host.routes(), [ours]);
-    t.equal(host.status?.pendingCount, 0);
+    await host.reportsPending(0);
     host.learn([["10.65.0.0/26"]]);
     await waitUntil(
       "BIRD's next scan has installed its own",

@@ -157,6 +157,15 @@ export class DataplaneHost {
     );
   }
 
+  /** Waits until the worker has reported that so many changes are pending; it reports a moment after it has acted. */
+  async reportsPending(count: number): Promise<void> {
+    await waitUntil(`${count} are pending`, () => this.status?.pendingCount === count, {
+      deadlineSeconds: 60,
+      everyMilliseconds: 20,
+      whenLate: () => `${JSON.stringify(this.status)}\n${this.#problems()}`,
+    });
+  }
+
   async resolves(nextHop: string, reachable: boolean): Promise<void> {
     await waitUntil(
       `${nextHop} is ${reachable ? "reachable" : "unreachable"}`,

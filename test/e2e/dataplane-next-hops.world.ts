@@ -156,10 +156,7 @@ t.test(
       ["10.65.2.0/26", "10.0.0.2"],
     ]);
     await host.hasRoutes(["10.65.2.0/26 via 10.0.0.2 dev eth0 metric 1024"]);
-    await waitUntil("both refusals are reported", () => host.status?.pendingCount === 2, {
-      deadlineSeconds: 60,
-      whenLate: () => JSON.stringify(host.status),
-    });
+    await host.reportsPending(2);
     t.match(
       host.status?.pending
         .map(({ reason }) => reason)

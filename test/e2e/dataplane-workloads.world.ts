@@ -121,6 +121,7 @@ t.test(
     const host = await DataplaneHost.start(lab, "host", LOCAL);
     t.teardown(() => host.stop());
     await host.hasRoutes([ALL_ROUTES[0] as string, ALL_ROUTES[2] as string]);
+    await host.reportsPending(1);
     t.match(
       host.status?.pending,
       [{ route: "workload interface cali2", reason: /no such/ }],
@@ -214,10 +215,7 @@ t.test(
     host.learn([["10.65.0.0/26", "10.0.0.2"]]);
     host.learn([["fd80:1::/122", "fd00::2"]]);
     await host.hasRoutes(["10.65.0.0/26 via 10.0.0.2 dev eth0 metric 1024", ...ALL_ROUTES]);
-    await waitUntil("nothing is pending", () => host.status?.pendingCount === 0, {
-      deadlineSeconds: 60,
-      whenLate: () => JSON.stringify(host.status),
-    });
+    await host.reportsPending(0);
     t.equal(await value(lab, "net.ipv4.conf.all.rp_filter"), "0");
     t.equal(await value(lab, "net.ipv4.conf.cali1.rp_filter"), "1");
     t.equal(await value(lab, "net.ipv4.conf.eth0.rp_filter"), "2");
@@ -277,6 +275,7 @@ t.test(
     t.teardown(() => host.stop());
     await host.hasRoutes(["10.66.0.2 dev cali1 scope link metric 1024"]);
     t.equal(await mac(), before);
+    await host.reportsPending(3);
     t.match(host.status?.pending, [
       { route: "workload interface eth0", reason: /has the address 10\.0\.0\.1/ },
       { route: "workload interface lo", reason: /loopback/ },
