@@ -25,6 +25,7 @@ import type { BgpSockets } from "./bgp-sockets.ts";
 import type { Clock } from "./clock.ts";
 import { ConnectionTable } from "./connection-table.ts";
 import { DeadlineTimer } from "./deadline-timer.ts";
+import { Inbox } from "./inbox.ts";
 import { InputJournal, type JournalLine } from "./input-journal.ts";
 import type { TaskReport } from "./task-times.ts";
 import { type Stopwatch, TaskWatch } from "./task-watch.ts";
@@ -90,8 +91,7 @@ export class BgpDriver {
   readonly #familiesWithNews = new Set<Family>();
   /** Families whose convergence is told when their best routes have been handed on, with its reason. */
   readonly #converged = new Map<Family, string>();
-  #inbox: SpeakerInput[] = [];
-  #read = 0;
+  readonly #inbox = new Inbox();
   #workPending = false;
   #deadlineDue = false;
   #turnScheduled = false;
@@ -134,9 +134,7 @@ export class BgpDriver {
 
   /** Queues an input; it is processed in one of the next turns of the event loop, after all that came before it. */
   feed(input: SpeakerInput): void {
-    // Routes wait for what their next hops resolve to: such an answer overtakes the octets of a full feed, nothing else.
-    if (input.type === "nextHopChanged") this.#inbox.splice(this.#endOfOrder(), 0, input);
-    else this.#inbox.push(input);
+    this.#inbox.add(input);
     this.#scheduleTurn();
   }
 
@@ -190,7 +188,7 @@ export class BgpDriver {
   statistics(): BgpDriverStatistics {
     return {
       connections: this.#connections.size,
-      inboxLength: this.#inbox.length - this.#read,
+      inboxLength: this.#inbox.length,
       workBudget: this.#budget.prefixes,
       longSlices: this.#watch.longSlices,
       tasks: this.#watch.times.report(),
@@ -218,13 +216,6 @@ export class BgpDriver {
     return input !== undefined && "connection" in input
       ? this.#connections.remoteAddressOf(input.connection)
       : undefined;
-  }
-
-  /** The place in the inbox after which only received octets wait. */
-  #endOfOrder(): number {
-    let end = this.#inbox.length;
-    while (end > this.#read && this.#inbox[end - 1]?.type === "bytesReceived") end--;
-    return end;
   }
 
   #scheduleTurn(): void {
@@ -259,7 +250,7 @@ export class BgpDriver {
     this.#owesTelling = !owed && this.#isOver();
     if (!this.#owesTelling) this.#tell();
     this.#awaitDeadline();
-    const inputsWait = this.#read < this.#inbox.length;
+    const inputsWait = this.#inbox.length > 0;
     const newsWait = this.#familiesWithNews.size > 0 && this.#outputs.acceptsBestRoutes();
     if (inputsWait || newsWait || this.#workPending || this.#connections.hasReady) {
       this.#scheduleTurn();
@@ -296,15 +287,12 @@ export class BgpDriver {
 
   #drainInbox(): void {
     const end = this.#endOf(INPUTS_MILLISECONDS);
-    while (this.#read < this.#inbox.length && this.#clock.now() < end) {
-      const input = this.#inbox[this.#read++] as SpeakerInput;
-      if (!this.#connections.knows(input)) continue;
+    while (this.#inbox.length > 0 && this.#clock.now() < end) {
+      const input = this.#inbox.take();
+      if (input === undefined || !this.#connections.knows(input)) continue;
       this.#handle(input);
       this.#connections.handled(input);
     }
-    if (this.#read < this.#inbox.length) return;
-    this.#inbox = [];
-    this.#read = 0;
   }
 
   /** Slices follow one another until the turn's share is used; each is so small that the last one goes little beyond it. */

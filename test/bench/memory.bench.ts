@@ -6,18 +6,14 @@
  *   sh .ci/with-node node test/bench/memory.bench.ts [prefixes]
  */
 import { spawnSync } from "node:child_process";
-import { ACCEPT_ALL } from "../../protocol/policy/policy.ts";
 import { DEFAULT_DECISION } from "../../protocol/rib/decision-config.ts";
 import { Rib } from "../../protocol/rib/rib.ts";
 import { totalOctets } from "../../protocol/rib/rib-memory.ts";
-import type { ExportProfile } from "../../protocol/speaker/export/export-profile.ts";
 import { UpdateGroups } from "../../protocol/speaker/export/update-groups.ts";
-import { Asn } from "../../protocol/types/asn.ts";
 import { type Family, IPV4_UNICAST, IPV6_UNICAST } from "../../protocol/types/family.ts";
 import { Instant } from "../../protocol/types/instant.ts";
 import { IpAddress } from "../../protocol/types/ip-address.ts";
-import { RouterId } from "../../protocol/types/router-id.ts";
-import { DEFAULT_WIRE_CONTEXT } from "../../protocol/wire/wire-context.ts";
+import { CLIENT_PROFILE } from "./client-profile.ts";
 import { type SyntheticTable, synthesiseTable } from "./rib-table.ts";
 
 /** As a driver does it: decide and send after about this many prefixes. */
@@ -27,20 +23,6 @@ const FEEDER = 1;
 const FIRST_CLIENT = 2;
 const NOW = Instant(0);
 const NEXT_HOPS = { ipv4: IpAddress("10.0.0.1"), ipv6: IpAddress("2001:db8::1") };
-
-const PROFILE: ExportProfile = {
-  target: "client",
-  localAsn: Asn(65000),
-  routerId: RouterId(99),
-  clusterId: RouterId(99),
-  nextHopMode: "auto",
-  nextHopSelf: IpAddress("10.0.0.99"),
-  exportLearned: false,
-  exportPolicy: ACCEPT_ALL,
-  wireContext: { ...DEFAULT_WIRE_CONTEXT, peerType: "internal" },
-  enhancedRefresh: true,
-  advertisementIntervalSeconds: 0,
-};
 
 /** A reflector with a feeding peer and some clients, and no I/O. */
 class Reflector {
@@ -68,7 +50,7 @@ class Reflector {
         onLink: true,
       })),
     );
-    for (const peerIndex of this.#clients) this.#groups.join({ peerIndex, family }, PROFILE);
+    for (const peerIndex of this.#clients) this.#groups.join({ peerIndex, family }, CLIENT_PROFILE);
   }
 
   /** Announces the table; `variant` changes the attributes of all of it. */

@@ -4,21 +4,19 @@
  *
  *   sh .ci/with-node node test/bench/rib.bench.ts [prefixes]
  */
-import { ACCEPT_ALL, type Policy } from "../../protocol/policy/policy.ts";
+import type { Policy } from "../../protocol/policy/policy.ts";
 import { DEFAULT_DECISION } from "../../protocol/rib/decision-config.ts";
 import type { FamilyRib } from "../../protocol/rib/family-rib.ts";
 import { Rib } from "../../protocol/rib/rib.ts";
 import { totalOctets } from "../../protocol/rib/rib-memory.ts";
 import type { ExportProfile } from "../../protocol/speaker/export/export-profile.ts";
 import { UpdateGroups } from "../../protocol/speaker/export/update-groups.ts";
-import { Asn } from "../../protocol/types/asn.ts";
 import { Community } from "../../protocol/types/community.ts";
 import { IPV4_UNICAST } from "../../protocol/types/family.ts";
 import { Instant } from "../../protocol/types/instant.ts";
 import { IpAddress } from "../../protocol/types/ip-address.ts";
 import { Prefix } from "../../protocol/types/prefix.ts";
-import { RouterId } from "../../protocol/types/router-id.ts";
-import { DEFAULT_WIRE_CONTEXT } from "../../protocol/wire/wire-context.ts";
+import { CLIENT_PROFILE } from "./client-profile.ts";
 import { type SyntheticTable, synthesiseTable } from "./rib-table.ts";
 
 const PREFIXES = Number(process.argv[2] ?? 1_000_000);
@@ -38,20 +36,6 @@ const BY_PREFIX: Policy = {
     { name: "tagged", match: { community: Community(1) }, action: "reject" },
   ],
   otherwise: "accept",
-};
-
-const PROFILE: ExportProfile = {
-  target: "client",
-  localAsn: Asn(65000),
-  routerId: RouterId(99),
-  clusterId: RouterId(99),
-  nextHopMode: "auto",
-  nextHopSelf: IpAddress("10.0.0.99"),
-  exportLearned: false,
-  exportPolicy: ACCEPT_ALL,
-  wireContext: { ...DEFAULT_WIRE_CONTEXT, peerType: "internal" },
-  enhancedRefresh: true,
-  advertisementIntervalSeconds: 0,
 };
 
 type Bench = { readonly rib: Rib; readonly family: FamilyRib; readonly groups: UpdateGroups };
@@ -179,12 +163,12 @@ function measureDump(): void {
   const it = newBench();
   feed(it, table, 1, () => {});
   let octets = 0;
-  it.groups.join({ peerIndex: 2, family: IPV4_UNICAST }, PROFILE);
+  it.groups.join({ peerIndex: 2, family: IPV4_UNICAST }, CLIENT_PROFILE);
   const first = cpuMilliseconds(() => {
     octets = pullAll(it, [2]);
   });
   report("dumpFirstMember", first, { octets });
-  it.groups.join({ peerIndex: 3, family: IPV4_UNICAST }, PROFILE);
+  it.groups.join({ peerIndex: 3, family: IPV4_UNICAST }, CLIENT_PROFILE);
   report(
     "dumpLateMember",
     cpuMilliseconds(() => {
@@ -195,7 +179,7 @@ function measureDump(): void {
 }
 
 measureCore();
-measureReflection("reflectToOne", PROFILE, 1);
-measureReflection("reflectToTen", PROFILE, 10);
-measureReflection("reflectWithPrefixPolicy", { ...PROFILE, exportPolicy: BY_PREFIX }, 1);
+measureReflection("reflectToOne", CLIENT_PROFILE, 1);
+measureReflection("reflectToTen", CLIENT_PROFILE, 10);
+measureReflection("reflectWithPrefixPolicy", { ...CLIENT_PROFILE, exportPolicy: BY_PREFIX }, 1);
 measureDump();
